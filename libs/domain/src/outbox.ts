@@ -1,0 +1,78 @@
+import type { CommandMeta } from './decider.js';
+import { reject } from './rejection.js';
+
+/**
+ * Results kept per device. More than a client has in flight (the SDK sends one at a time for each
+ * conversation); older repeats are answered from history.
+ */
+export const OUTBOX_RESULTS_MAX = 32;
+
+/** What an accepted command left: enough to answer a repeat of it. */
+export type OutboxResult = Readonly<{
+  command: string;
+  n?: number;
+  digest?: string;
+  /** Revision of the command's first event. */
+  seq: number;
+}>;
+
+/** The last place a device's outbox reached, and its latest results, oldest first. */
+export type Outbox = { n: number; results: OutboxResult[] };
+
+/** Each device's outbox for one stream, by device id. */
+export type Outboxes = Map<string, Outbox>;
+
+/** The part of an event that says which command it came from. */
+export type Origin = Readonly<{ command: string; device?: string; n?: number; digest?: string }>;
+
+/** Remembers the command of an event. Only the first event of a command counts. */
+export const remember = (outboxes: Outboxes, origin: Origin, seq: number): void => {
+  if (origin.device === undefined) return;
+  let outbox = outboxes.get(origin.device);
+  if (!outbox) outboxes.set(origin.device, (outbox = { n: 0, results: [] }));
+  if (outbox.results.at(-1)?.command === origin.command) return;
+  const { command, n, digest } = origin;
+  outbox.results.push({
+    command,
+    seq,
+    ...(n === undefined ? {} : { n }),
+    ...(digest === undefined ? {} : { digest }),
+  });
+  if (outbox.results.length > OUTBOX_RESULTS_MAX) outbox.results.shift();
+  if (n !== undefined) outbox.n = n;
+};
+
+/**
+ * Whether a command is `new`, the repeat of a result still at hand, or so old (or sent without `n`)
+ * that only history can `tell`. Throws `out_of_order` at a gap and `id_reused` for another body.
+ */
+export const recall = (
+  outboxes: Outboxes,
+  { device, n, commandId, digest }: CommandMeta,
+): 'new' | 'ask_history' | OutboxResult => {
+  if (device === undefined) return 'new';
+  const outbox = outboxes.get(device);
+  const known = outbox?.results.find((result) => result.command === commandId);
+  if (known) return sameBody(known, digest);
+  if (n === undefined) return outbox ? 'ask_history' : 'new';
+  const last = outbox?.n ?? 0;
+  if (n === last + 1) return 'new';
+  if (n > last) {
+    return reject('out_of_order', `This device's next n here is ${last + 1}, not ${n}.`, {
+      expected: last + 1,
+    });
+  }
+  return 'ask_history';
+};
+
+/** The known result, or `id_reused` where the repeat says something else. */
+export const sameBody = <R extends Readonly<{ digest?: string }>>(
+  known: R,
+  digest: string | undefined,
+): R =>
+  known.digest === digest
+    ? known
+    : reject('id_reused', 'This id was used for another command; give each command its own id.');
+
+/** Outboxes as JSON, for a snapshot. */
+export const freezeOutboxes = (outboxes: Outboxes): [string, Outbox][] => [...outboxes];

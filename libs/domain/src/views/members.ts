@@ -1,0 +1,104 @@
+import type { Role } from '../conversation/events.js';
+import type { Recorded } from '../decider.js';
+import type { HeardEvent } from '../facts.js';
+import type { Projection } from '../projection.js';
+
+/** A stay in a conversation, as log positions, both inclusive; open while it lasts. */
+export type Interval = Readonly<{ from: number; to?: number }>;
+
+/** One person's place in one conversation; id `<conversation>:<user>`. */
+export type MemberView = Readonly<{
+  conversationId: string;
+  userId: string;
+  /** `follower` in a broadcast's audience; absent after leaving. */
+  role?: Role | 'follower';
+  addedBy: string;
+  joinedAt: string;
+  /** What one may read is decided at the place of the message in the log. */
+  intervals: readonly Interval[];
+}>;
+
+/** The id of a member's document. */
+export const memberKey = (conversationId: string, userId: string): string =>
+  `${conversationId}:${userId}`;
+
+const usersOf = (event: Recorded<HeardEvent>): readonly string[] => {
+  switch (event.type) {
+    case 'ConversationStarted':
+      return [event.data.by];
+    case 'MembersAdded':
+      return event.data.members;
+    case 'MemberRemoved':
+    case 'MemberLeft':
+    case 'RoleChanged':
+    case 'BroadcastFollowed':
+    case 'BroadcastUnfollowed':
+      return [event.data.userId];
+    case 'ConversationRenamed':
+    case 'MessageSent':
+      return [];
+  }
+};
+
+const joined = (
+  before: MemberView | undefined,
+  event: Recorded<HeardEvent>,
+  userId: string,
+  role: MemberView['role'],
+): MemberView => {
+  const intervals = before?.intervals ?? [];
+  const stays = intervals.at(-1) !== undefined && intervals.at(-1)?.to === undefined;
+  return {
+    conversationId: event.data.conversationId,
+    userId,
+    ...(role === undefined ? {} : { role }),
+    addedBy: event.data.by,
+    joinedAt: event.data.at,
+    intervals: stays ? intervals : [...intervals, { from: event.position }],
+  };
+};
+
+const gone = (
+  before: MemberView | undefined,
+  event: Recorded<HeardEvent>,
+): MemberView | undefined => {
+  if (!before) return undefined;
+  const { role: _role, intervals, ...rest } = before;
+  const last = intervals.at(-1);
+  return last === undefined || last.to !== undefined
+    ? before
+    : { ...rest, intervals: [...intervals.slice(0, -1), { ...last, to: event.position }] };
+};
+
+/** One document per member, written only by that member's own comings and goings. */
+export const members: Projection<MemberView, HeardEvent> = {
+  name: 'members',
+  streams: ['conversation-', 'audience-'],
+  indexes: [{ key: { userId: 1, conversationId: 1 } }, { key: { conversationId: 1, userId: 1 } }],
+  keysOf: (event) => usersOf(event).map((userId) => memberKey(event.data.conversationId, userId)),
+  evolve: (before, event, key) => {
+    const userId = key.slice(key.indexOf(':') + 1);
+    switch (event.type) {
+      case 'ConversationStarted':
+        return joined(before, event, userId, event.data.kind === 'direct' ? 'member' : 'owner');
+      case 'MembersAdded':
+        return joined(before, event, userId, event.data.role);
+      case 'BroadcastFollowed':
+        return before?.role ? before : joined(before, event, userId, 'follower');
+      case 'RoleChanged':
+        return before && { ...before, role: event.data.role };
+      case 'BroadcastUnfollowed':
+        return before?.role === 'follower' ? gone(before, event) : before;
+      case 'MemberRemoved':
+      case 'MemberLeft':
+        return gone(before, event);
+      case 'ConversationRenamed':
+      case 'MessageSent':
+        return before;
+    }
+  },
+};
+
+/** Whether a fact at a position falls within one of the stays. */
+export const mayRead = (intervals: readonly Interval[], position: number): boolean =>
+  intervals.some(({ from, to }) => position >= from && (to === undefined || position <= to));

@@ -1,0 +1,61 @@
+import { z } from 'zod';
+
+const port = (standard: number) => z.coerce.number().int().min(0).max(65_535).default(standard);
+const text = (standard: string) => z.string().default(standard);
+const count = (standard: number) => z.coerce.number().int().positive().default(standard);
+
+/** Every setting, its meaning and its default: the one source of `.env.example`. */
+export const configSchema = z.object({
+  DATA_DIR: text('.data').describe('Folder of everything the platform keeps on this machine.'),
+  EVENTSTORE_URL: text('esdb://127.0.0.1:2113?tls=false').describe(
+    'EventStoreDB. Set for `npm start`, that server is used and none is started.',
+  ),
+  MONGODB_URL: text('mongodb://127.0.0.1:27017').describe(
+    'MongoDB. Set for `npm start`, that server is used and none is started.',
+  ),
+  PORT: port(3000).describe('The one public port: REST, socket, docs.'),
+  COMMAND_API_PORT: port(3001).describe('Where the REST door listens on loopback.'),
+  REALTIME_PORT: port(3002).describe('Where the socket door listens on loopback.'),
+  PROJECTOR_PORT: port(3003).describe('Where the projector answers /readyz on loopback.'),
+  PUBLIC_URL: text('http://127.0.0.1:3000').describe('Base of links in answers; never `Host`.'),
+  ALLOWED_ORIGINS: text('').describe(
+    'Comma-separated browser origins beside PUBLIC_URL that may open a socket.',
+  ),
+  MASTER_KEY: text('').describe(
+    'Base64 of 32 bytes that wrap all keys. Empty: made once in DATA_DIR/keys/master.key.',
+  ),
+  ACCESS_TOKEN_TTL_S: count(86_400).describe('Seconds an access token lives.'),
+  API_KEYS: text('').describe('Comma-separated keys; when set, `X-Api-Key` must be one of them.'),
+  TEST_NUMBERS: text('').describe(
+    'PREFIX:CODE: phone numbers that begin with PREFIX always get CODE and no message is sent.',
+  ),
+  RATE_LIMIT_COMMANDS: z
+    .stringbool()
+    .default(true)
+    .describe('Whether commands per device, and login attempts, are limited.'),
+  COMMANDS_BURST_MAX: count(60).describe('Commands a device may send at once.'),
+  COMMANDS_PER_SECOND: count(10).describe('Commands a device may send per second after a burst.'),
+  RECEIPT_TICK_MS: count(200).describe('Milliseconds of marks that one receipts event gathers.'),
+  STATE_CACHE_MB: count(128).describe('Memory for states of streams, per process, in MiB.'),
+  LOG_LEVEL: z.enum(['error', 'warn', 'log', 'debug']).default('log'),
+});
+
+/** The settings of one process. */
+export type Config = z.infer<typeof configSchema>;
+
+/** Reads the settings of an environment. Throws with the name of each bad one and what it takes. */
+export const readConfig = (environment: Readonly<Record<string, string | undefined>>): Config => {
+  const read = configSchema.safeParse(environment);
+  if (read.success) return read.data;
+  throw new Error(`Bad configuration:\n${z.prettifyError(read.error)}`);
+};
+
+/** `.env.example`: every setting with its meaning, as the schema has it. */
+export const exampleEnvironment = (): string =>
+  Object.entries(configSchema.shape)
+    .map(([name, setting]) => {
+      const meaning = setting.description ? `# ${setting.description}\n` : '';
+      const standard = setting.def.type === 'default' ? String(setting.def.defaultValue) : '';
+      return `${meaning}#${name}=${standard}\n`;
+    })
+    .join('\n');

@@ -1,0 +1,25 @@
+/**
+ * Named places where a test kills the process: `SCRIPTA_CRASH_AT=<point>[:<nth pass>]`. Without the
+ * variable a pass costs one comparison.
+ */
+const [POINT, NTH = '1'] = (process.env['SCRIPTA_CRASH_AT'] ?? '').split(':');
+let left = Number(NTH);
+
+/** The places, so that a misspelt one does not compile. */
+export type CrashPoint =
+  | 'command.validated'
+  | 'command.append-sent'
+  | 'command.appended'
+  | 'command.before-ack'
+  | 'projector.documents-written'
+  | 'projector.checkpoint-written'
+  | 'realtime.mid-emit'
+  | 'realtime.mid-page'
+  | 'realtime.page-before-live';
+
+/** Dies here by SIGKILL when a test asked for it. */
+export const crashPoint = (point: CrashPoint): void => {
+  if (POINT !== point) return;
+  left -= 1;
+  if (left === 0) process.kill(process.pid, 'SIGKILL');
+};
