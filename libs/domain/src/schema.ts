@@ -94,7 +94,7 @@ export type EventOf<Schemas extends Readonly<Record<string, EventSchema>>> = {
 export const stamp = {
   by: open.uuid,
   at: open.time,
-  /** The command: its id, the device and its place `n` in that device's outbox, and the body's HMAC. */
+  /** The command: its id, the device, its place `n` in that device's outbox, the body's HMAC. */
   origin: open.record({
     command: open.uuid,
     device: optional(open.uuid),

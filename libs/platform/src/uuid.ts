@@ -9,13 +9,19 @@ export const uuidOf = (name: string): string => {
   hash[6] = ((hash[6] ?? 0) & 0x0f) | 0x50;
   hash[8] = ((hash[8] ?? 0) & 0x3f) | 0x80;
   const hex = hash.toString('hex', 0, 16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    hex.slice(12, 16),
+    hex.slice(16, 20),
+    hex.slice(20),
+  ].join('-');
 };
 
 /** The id of a direct conversation: both of its people find the same one. */
 export const directConversationOf = (one: string, other: string): string =>
   uuidOf(`direct:${[one, other].toSorted().join(':')}`);
 
-/** The id of a command's first event: the same for every repeat of the command (finding R4). */
+/** The id of a command's first event: the same for every repeat of the command. */
 export const eventIdOf = (stream: string, device: string, commandId: string): string =>
   uuidOf(`event:${stream}:${device}:${commandId}`);

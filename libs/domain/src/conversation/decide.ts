@@ -3,12 +3,12 @@ import { reject } from '../rejection.js';
 import type { ConversationEvent, ConversationKind, Role } from './events.js';
 import { evolve, initial, snapshots, type Conversation } from './evolve.js';
 
-/** Members one MembersAdded carries (design decision 4): keeps an event near 8 KiB. */
+/** Members one MembersAdded carries: keeps an event near 8 KiB. */
 export const MEMBERS_PER_EVENT_MAX = 200;
-/** Members of one group: a state of this size stays under 1 MiB. Larger audiences are broadcasts. */
+/** Members of one group: its state stays under 1 MiB. Larger audiences are broadcasts. */
 export const GROUP_MEMBERS_MAX = 5_000;
 
-/** Begin a conversation; the caller becomes its owner (in a direct one, a member like the other). */
+/** Begin a conversation; the caller becomes its owner (in a direct one, a member). */
 export class StartConversation extends Command<
   'StartConversation',
   {

@@ -3,7 +3,7 @@ import { open, type EventOf } from '../schema.js';
 /** A mark's kind as it stands in the log: it reached a device, or a person saw it. */
 export const MARK_KINDS = ['delivered', 'read'] as const;
 
-/** Marks one event may carry (design decision 5). */
+/** Marks one event may carry: about 64 KiB as JSON. */
 export const MARKS_PER_EVENT_MAX = 1_000;
 /** Shards of the receipts: `receipts-00` to `receipts-3f`, by conversation. */
 export const RECEIPT_SHARDS = 64;
