@@ -6,3 +6,7 @@ export * from './event-store.js';
 export * from './keys.js';
 export * from './uuid.js';
 export * from './views.js';
+export * from './code-sender.js';
+export * from './rate-limiter.js';
+export * from './rejections.js';
+export * from './tokens.js';
