@@ -30,6 +30,10 @@ export type CommandMeta = Readonly<{
   n?: number;
   /** HMAC of the body under the actor's key: tells a repeat from another body under a used id. */
   digest?: string;
+  /** The id was made for this one call, so no repeat of it can have come before. */
+  once?: true;
+  /** Revision that the caller takes the stream's last event to have; another is a `conflict`. */
+  expect?: number;
   at: string;
   correlationId: string;
   causationId?: string;

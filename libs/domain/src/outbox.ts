@@ -48,13 +48,13 @@ export const remember = (outboxes: Outboxes, origin: Origin, seq: number): void 
  */
 export const recall = (
   outboxes: Outboxes,
-  { device, n, commandId, digest }: CommandMeta,
+  { device, n, commandId, digest, once }: CommandMeta,
 ): 'new' | 'ask_history' | OutboxResult => {
   if (device === undefined) return 'new';
   const outbox = outboxes.get(device);
   const known = outbox?.results.find((result) => result.command === commandId);
   if (known) return sameBody(known, digest);
-  if (n === undefined) return outbox ? 'ask_history' : 'new';
+  if (n === undefined) return outbox && !once ? 'ask_history' : 'new';
   const last = outbox?.n ?? 0;
   if (n === last + 1) return 'new';
   if (n > last) {

@@ -5,6 +5,7 @@ export const REJECTION_CODES = [
   'bad_request',
   'behind',
   'code_expired',
+  'conflict',
   'conversation_full',
   'forbidden',
   'id_reused',

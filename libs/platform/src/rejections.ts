@@ -13,6 +13,7 @@ export const REJECTION_STATUS: Readonly<Record<RejectionCode, Refusal>> = {
   bad_request: final(400),
   behind: later(503),
   code_expired: final(401),
+  conflict: final(409),
   conversation_full: final(409),
   forbidden: final(403),
   id_reused: final(409),
