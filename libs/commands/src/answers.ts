@@ -1,0 +1,56 @@
+import { reject, sameBody, type CommandMeta, type ScriptaEvent, type StoredEntry } from '#domain';
+import type { Codec, EventStore, Views } from '#platform';
+import type { Accepted } from './held.js';
+
+/** How long a late repeat waits for history to reach the state it was judged by. */
+const HISTORY_WITHIN_MS = 2_000;
+
+/** What a command answers about its first fact: for a message all that the sender shows. */
+export const answerTo = (event: ScriptaEvent, messageId: string, seq: number): Accepted['data'] => {
+  const { type, data } = event;
+  if (type === 'MessageSent') {
+    const { conversationId, number, at } = data;
+    return { messageId, conversationId, seq, number, at };
+  }
+  if (type === 'BroadcastFollowed' || type === 'BroadcastUnfollowed')
+    return { conversationId: data.conversationId };
+  if ('conversationId' in data) return { conversationId: data.conversationId, seq };
+  return 'userId' in data ? { userId: data.userId } : {};
+};
+
+/** Answers commands that were carried out before, from the log or from history. */
+export class Answers {
+  constructor(
+    private readonly store: EventStore,
+    private readonly codec: Codec,
+    private readonly views: Views,
+  ) {}
+
+  /** The answer of the command whose first event is at this place. */
+  async at(stream: string, seq: number): Promise<Accepted> {
+    const [logged] = await this.store.read(stream, seq, 1);
+    if (!logged) throw new Error(`${stream} has nothing at ${seq}, which its state points at.`);
+    const event = await this.codec.decode(logged, false);
+    const data = answerTo(event, event.id, event.revision);
+    return { duplicate: true, data, position: String(event.position) };
+  }
+
+  /** The answer of a command as history has it; `undefined` where it holds no such command. */
+  async fromHistory(meta: CommandMeta, position: number): Promise<Accepted | undefined> {
+    if (!(await this.views.reached(['history'], position, HISTORY_WITHIN_MS)))
+      return reject('behind', 'Whether this is a repeat is not known yet; try again.');
+    const [entry] = await this.views.get<StoredEntry>('history', [meta.eventId]);
+    if (!entry) return undefined;
+    sameBody(entry.origin, meta.digest);
+    const { conversationId, seq, at, data } = entry;
+    const said =
+      entry.type === 'message.sent' ? { messageId: entry._id, at, ...numberIn(data) } : {};
+    return {
+      duplicate: true,
+      data: { conversationId, seq, ...said },
+      position: String(entry.position),
+    };
+  }
+}
+
+const numberIn = ({ number }: Readonly<Record<string, unknown>>) => ({ number });

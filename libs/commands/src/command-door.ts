@@ -1,0 +1,152 @@
+import { createHmac } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import canonicalize from 'canonicalize';
+import { z } from 'zod';
+import { conversation, reject, type Command } from '#domain';
+import {
+  Clock,
+  crashPoint,
+  eventIdOf,
+  Keys,
+  Random,
+  RateLimiter,
+  type Config,
+  type Limit,
+  type SubjectKey,
+  type Who,
+} from '#platform';
+import { checked } from './checked.js';
+import { Claims } from './claims.js';
+import { COMMANDS, type Beforehand, type CommandEntry, type Draft } from './commands.js';
+import type { Accepted } from './held.js';
+import { id } from './inputs.js';
+import { CONFIG } from './ports.js';
+import { Streams } from './streams.js';
+
+/** Hex digits of a body's HMAC that the log keeps: 128 bits tell bodies apart. */
+const DIGEST_HEX = 32;
+
+const envelopeSchema = z.strictObject({
+  v: z.literal(1),
+  id,
+  n: z.int().min(1).optional(),
+  data: z.unknown(),
+  expect: z.int().min(-1).optional(),
+});
+
+/** A command as it comes through a door. */
+export type CommandEnvelope = z.infer<typeof envelopeSchema>;
+
+/** What a door knows of a call beside the envelope. */
+export type Calling = Readonly<{
+  /** The id was made by the door for this call; no repeat of it can have come before. */
+  once?: boolean;
+  /** Ties the facts to the caller's trace; made up when absent. */
+  correlationId?: string;
+}>;
+
+/** The one way in for commands: both doors hand over the name, the envelope and who speaks. */
+@Injectable()
+export class CommandDoor {
+  readonly #entries = new Map<string, CommandEntry>(Object.entries(COMMANDS));
+  readonly #limit: Limit | undefined;
+  readonly #beforehand: Beforehand;
+
+  constructor(
+    private readonly bus: CommandBus,
+    private readonly keys: Keys,
+    private readonly limiter: RateLimiter,
+    private readonly clock: Clock,
+    private readonly random: Random,
+    claims: Claims,
+    streams: Streams,
+    @Inject(CONFIG) config: Config,
+  ) {
+    this.#limit = config.RATE_LIMIT_COMMANDS
+      ? {
+          name: 'commands',
+          burst: config.COMMANDS_BURST_MAX,
+          perSecond: config.COMMANDS_PER_SECOND,
+          onStoreDown: 'open',
+        }
+      : undefined;
+    this.#beforehand = {
+      mustBeBroadcast: async (conversationId) => {
+        const { state } = await streams.look(conversation, `conversation-${conversationId}`, 0);
+        if (state.kind !== 'broadcast') reject('not_found', 'There is no such broadcast.');
+      },
+      claimUsername: async (username, draft) => {
+        const holder = await claims.take('username', username, draft.actor, draft);
+        if (holder !== draft.actor) reject('username_taken', 'Somebody has this username.');
+        return claims.streamOf('username', username);
+      },
+    };
+  }
+
+  /** Whether a command goes by this name. */
+  takes(name: string): boolean {
+    return this.#entries.has(name);
+  }
+
+  /**
+   * Checks, limits and carries out. Throws a `Rejection` that the caller may read, `LogUnavailable`
+   * when the log stays away (the outcome is unknown: repeat with the same id), or a bug.
+   */
+  async execute(
+    name: string,
+    envelope: unknown,
+    { userId, deviceId }: Who,
+    { once, correlationId }: Calling = {},
+  ): Promise<Accepted> {
+    const entry = this.#entries.get(name);
+    if (!entry) return reject('unknown_event', 'There is no such command.');
+    const { id: commandId, n, data: given, expect } = checked(envelopeSchema, envelope);
+    const data: unknown = checked(entry.input, given);
+    await this.#mayDoMore(deviceId);
+    const draft: Draft = {
+      commandId,
+      actor: userId,
+      device: deviceId,
+      ...(n === undefined ? {} : { n }),
+      ...(expect === undefined ? {} : { expect }),
+      ...(once ? { once } : {}),
+      digest: this.#digest(await this.#keyOf(userId), name, data),
+      at: this.clock.iso(),
+      correlationId: correlationId ?? this.random.uuid(),
+    };
+    crashPoint('command.validated');
+    return this.bus.execute<Command, Accepted>(await this.#commandOf(entry, data, draft));
+  }
+
+  async #commandOf(entry: CommandEntry, data: unknown, draft: Draft): Promise<Command> {
+    // Every input's schema describes an object.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    let known = data as object;
+    if (entry.beforehand) known = await entry.beforehand(data, draft, this.#beforehand);
+    const stream = entry.streamOf(known, draft);
+    const eventId = eventIdOf(stream, draft.device ?? '', draft.commandId);
+    return entry.toCommand(known, { ...draft, eventId });
+  }
+
+  async #mayDoMore(deviceId: string): Promise<void> {
+    if (!this.#limit) return;
+    const taken = this.limiter.take(this.#limit, deviceId);
+    const retryAfterMs = typeof taken === 'number' ? taken : await taken;
+    if (retryAfterMs > 0)
+      reject('rate_limited', 'Too many commands; wait a little.', { retryAfterMs });
+  }
+
+  async #keyOf(userId: string): Promise<SubjectKey> {
+    const found = this.keys.find(userId);
+    const key = found instanceof Promise ? await found : found;
+    return (
+      key ?? (await this.keys.ensure(userId)) ?? reject('unauthorized', 'This account was erased.')
+    );
+  }
+
+  #digest({ secret }: SubjectKey, type: string, data: unknown): string {
+    const body = canonicalize({ type, data }) ?? '';
+    return createHmac('sha256', secret).update(body).digest('hex').slice(0, DIGEST_HEX);
+  }
+}

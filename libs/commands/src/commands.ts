@@ -1,0 +1,153 @@
+import { z } from 'zod';
+import {
+  AddMembers,
+  audience,
+  ChooseUsername,
+  claim,
+  conversation,
+  FollowBroadcast,
+  LeaveConversation,
+  LinkDevice,
+  MakeClaim,
+  RegisterUser,
+  ReleaseClaim,
+  RemoveMember,
+  RenameConversation,
+  RenameUser,
+  SendMessage,
+  StartConversation,
+  UnfollowBroadcast,
+  user,
+  type Command,
+  type CommandMeta,
+} from '#domain';
+import { directConversationOf, uuidOf } from '#platform';
+import { handled } from './handled.js';
+import { ADD_MEMBERS_MAX, id, name, people, START_MEMBERS_MAX, text, username } from './inputs.js';
+
+/** A command's meta while its stream, and so the id of its event, is still to be found. */
+export type Draft = Omit<CommandMeta, 'eventId'>;
+
+/** What a command may ask of other streams before it is decided. */
+export type Beforehand = Readonly<{
+  /** Throws `not_found` unless the conversation is a broadcast; a kind never changes. */
+  mustBeBroadcast: (conversationId: string) => Promise<void>;
+  /** Makes the actor the holder of a username, or throws `username_taken`; gives the claim. */
+  claimUsername: (username: string, meta: Draft) => Promise<string>;
+}>;
+
+/** A command as clients name it: what it takes, the stream it is about, what it becomes. */
+export type CommandEntry<I extends z.ZodType = z.ZodType, D extends object = object> = Readonly<{
+  input: I;
+  /** Completes the data by what must come first in other streams. */
+  beforehand?(data: z.infer<I>, meta: Draft, ask: Beforehand): Promise<D>;
+  streamOf(data: D, meta: Draft): string;
+  toCommand(data: D, meta: CommandMeta): Command;
+}>;
+
+type Making<D> = new (data: D, meta: CommandMeta) => Command;
+type About = Readonly<{ conversationId: string }>;
+
+const inConversation = <I extends z.ZodType<About>>(input: I, Made: Making<z.infer<I>>) => ({
+  input,
+  streamOf: ({ conversationId }: About) => `conversation-${conversationId}`,
+  toCommand: (data: z.infer<I>, meta: CommandMeta) => new Made(data, meta),
+});
+
+const inAudience = <I extends z.ZodType<About>>(input: I, Made: Making<z.infer<I>>) => ({
+  input,
+  beforehand: async (data: z.infer<I>, _meta: Draft, ask: Beforehand) => {
+    await ask.mustBeBroadcast(data.conversationId);
+    return data;
+  },
+  streamOf: ({ conversationId }: About) => `audience-${conversationId}`,
+  toCommand: (data: z.infer<I>, meta: CommandMeta) => new Made(data, meta),
+});
+
+const ofActor = <D extends object>(
+  input: z.ZodType<D>,
+  Made: Making<D & Readonly<{ userId: string }>>,
+) => ({
+  input,
+  streamOf: (_data: D, { actor }: Draft) => `user-${actor}`,
+  toCommand: (data: D, meta: CommandMeta) => new Made({ ...data, userId: meta.actor }, meta),
+});
+
+const conversationOnly = z.strictObject({ conversationId: id });
+const starting = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('direct'), with: id }),
+  z.strictObject({
+    kind: z.enum(['group', 'broadcast']),
+    conversationId: id.optional(),
+    name,
+    members: z.array(id).max(START_MEMBERS_MAX),
+  }),
+]);
+type Starting = z.infer<typeof starting>;
+
+/** A repeat of the command finds the same conversation, whoever chose its id. */
+const conversationOf = (data: Starting, { actor, device = '', commandId }: Draft): string =>
+  data.kind === 'direct'
+    ? directConversationOf(actor, data.with)
+    : (data.conversationId ?? uuidOf(`conversation:${device}:${commandId}`));
+
+/** Every command that a door takes, by its dotted name. */
+export const COMMANDS = {
+  'conversation.start': {
+    input: starting,
+    streamOf: (data: Starting, meta: Draft) => `conversation-${conversationOf(data, meta)}`,
+    toCommand: (data: Starting, meta: CommandMeta) =>
+      new StartConversation(
+        {
+          conversationId: conversationOf(data, meta),
+          ...(data.kind === 'direct'
+            ? { kind: data.kind, members: [data.with] }
+            : { kind: data.kind, name: data.name, members: data.members }),
+        },
+        meta,
+      ),
+  },
+  'conversation.rename': inConversation(
+    z.strictObject({ conversationId: id, name }),
+    RenameConversation,
+  ),
+  'conversation.leave': inConversation(conversationOnly, LeaveConversation),
+  'member.add': inConversation(
+    z.strictObject({ conversationId: id, members: people(ADD_MEMBERS_MAX) }),
+    AddMembers,
+  ),
+  'member.remove': inConversation(z.strictObject({ conversationId: id, userId: id }), RemoveMember),
+  'message.send': inConversation(z.strictObject({ conversationId: id, text }), SendMessage),
+  'broadcast.follow': inAudience(conversationOnly, FollowBroadcast),
+  'broadcast.unfollow': inAudience(conversationOnly, UnfollowBroadcast),
+  'user.rename': ofActor(z.strictObject({ name }), RenameUser),
+  'username.choose': {
+    ...ofActor(z.strictObject({ username, claim: z.string() }), ChooseUsername),
+    input: z.strictObject({ username }),
+    beforehand: async (data: Readonly<{ username: string }>, meta: Draft, ask: Beforehand) => ({
+      ...data,
+      claim: await ask.claimUsername(data.username, meta),
+    }),
+  },
+} as const satisfies Readonly<Record<string, CommandEntry>>;
+
+/** The dotted name of a command. */
+export type CommandName = keyof typeof COMMANDS;
+
+/** One handler for each command, for Nest to provide; @nestjs/cqrs finds them by the class. */
+export const commandHandlers = [
+  handled(StartConversation, conversation),
+  handled(RenameConversation, conversation),
+  handled(LeaveConversation, conversation),
+  handled(AddMembers, conversation),
+  handled(RemoveMember, conversation),
+  handled(SendMessage, conversation),
+  handled(FollowBroadcast, audience),
+  handled(UnfollowBroadcast, audience),
+  handled(RegisterUser, user),
+  handled(RenameUser, user),
+  handled(ChooseUsername, user),
+  handled(LinkDevice, user),
+  handled(MakeClaim, claim),
+  handled(ReleaseClaim, claim),
+];

@@ -1,0 +1,12 @@
+export * from './checked.js';
+export * from './claims.js';
+export * from './command-door.js';
+export * from './commands.js';
+export * from './commands.module.js';
+export * from './handled.js';
+export type { Accepted } from './held.js';
+export * from './inputs.js';
+export type { Marking } from './mark-rows.js';
+export * from './ports.js';
+export * from './receipts-door.js';
+export { Streams } from './streams.js';

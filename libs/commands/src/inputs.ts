@@ -1,0 +1,64 @@
+import { z } from 'zod';
+
+/** Bytes of one message's text in UTF-8 (abuse 13): an event stays well under the log's 1 MiB. */
+export const TEXT_BYTES_MAX = 65_536;
+/** Characters of a person's, group's or device's name: two lines in a list. */
+export const NAME_CHARS_MAX = 100;
+/** Members that one request names at most when it starts a conversation. */
+export const START_MEMBERS_MAX = 1_000;
+/** Members that one request adds at most: one event's worth. */
+export const ADD_MEMBERS_MAX = 200;
+
+/** Something that has a glyph: neither white space nor a character that shows nothing. */
+const VISIBLE = /[^\s\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\u2800\u3164\ufeff]/u;
+/** Controls, and characters that reorder or hide others: they have no place in a name. */
+const DECEIVING = /[\p{Cc}\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/gu;
+
+const wellFormed = z.string().refine((text) => text.isWellFormed() && !text.includes('\0'), {
+  error: 'Must be well-formed Unicode without NUL.',
+  abort: true,
+});
+
+/** Any UUID, in lower case from here on: two spellings of one id are one id. */
+export const id = z.guid({ error: 'Must be a UUID.' }).toLowerCase();
+
+/** What a person says; kept as sent. Blank text is `invalid`, long text `too_large`. */
+export const text = wellFormed
+  .refine((said) => VISIBLE.test(said), {
+    error: 'A message says something; this one is blank.',
+    params: { code: 'invalid' },
+    abort: true,
+  })
+  .refine((said) => said.length * 3 <= TEXT_BYTES_MAX || fits(said), {
+    error: `A message has at most ${TEXT_BYTES_MAX} bytes in UTF-8.`,
+    params: { code: 'too_large' },
+  });
+
+const fits = (said: string): boolean => Buffer.byteLength(said) <= TEXT_BYTES_MAX;
+
+/** A name to show: characters that deceive the reader are taken out, and something must be left. */
+export const name = wellFormed
+  .overwrite((given) => given.replace(DECEIVING, '').trim())
+  .refine((shown) => VISIBLE.test(shown), {
+    error: 'A name has at least one visible character.',
+    params: { code: 'invalid' },
+    abort: true,
+  })
+  .refine((shown) => shown.length <= NAME_CHARS_MAX, {
+    error: `A name has at most ${NAME_CHARS_MAX} characters.`,
+    params: { code: 'invalid' },
+  });
+
+/** A handle others find a person by; upper and lower case are the same. */
+export const username = z
+  .string()
+  .toLowerCase()
+  .regex(/^[a-z][a-z0-9_.]{2,29}$/, {
+    error: 'Has 3 to 30 letters, digits, dots and underscores, and begins with a letter.',
+  });
+
+/** People, each once or more often. */
+export const people = (max: number) => z.array(id).min(1).max(max);
+
+/** A place in a conversation. */
+export const seq = z.int().min(0);
