@@ -7,7 +7,7 @@ import type { Draft } from './commands.js';
 import { Streams } from './streams.js';
 
 /** What can be held by one person only. */
-export type ClaimKind = 'phone' | 'username';
+export type ClaimKind = 'phone' | 'username' | 'device';
 
 /** Who holds which phone number or username; the log decides between two who come at once. */
 @Injectable()

@@ -1,0 +1,45 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
+import { CommandsModule, type Ports } from '#commands';
+import { CodeSender } from '#platform';
+import { CallerGuard } from './caller.js';
+import { CheckedPipe } from './checked.pipe.js';
+import { ConversationsController } from './conversations.controller.js';
+import { Freshness } from './freshness.js';
+import { HealthController } from './health.controller.js';
+import { Inbox } from './inbox.js';
+import { MessagesController } from './messages.controller.js';
+import { PeopleController } from './people.controller.js';
+import { ProblemFilter } from './problem.filter.js';
+import { SignInController } from './sign-in.controller.js';
+import { SignIn } from './sign-in.js';
+import { Transcript } from './transcript.js';
+
+/** The REST door. */
+@Module({})
+export class AppModule {
+  /** Stands on the given ports. */
+  static on(ports: Ports, sender: CodeSender): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [CommandsModule.on(ports)],
+      controllers: [
+        SignInController,
+        PeopleController,
+        ConversationsController,
+        MessagesController,
+        HealthController,
+      ],
+      providers: [
+        SignIn,
+        Inbox,
+        Transcript,
+        Freshness,
+        { provide: CodeSender, useValue: sender },
+        { provide: APP_GUARD, useClass: CallerGuard },
+        { provide: APP_PIPE, useClass: CheckedPipe },
+        { provide: APP_FILTER, useClass: ProblemFilter },
+      ],
+    };
+  }
+}

@@ -1,0 +1,114 @@
+import {
+  createParamDecorator,
+  Inject,
+  Injectable,
+  SetMetadata,
+  type CanActivate,
+  type ExecutionContext,
+} from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { Request, Response } from 'express';
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { CONFIG, CommandDoor, type Accepted, type CommandName } from '#commands';
+import { reject } from '#domain';
+import { AccessTokens, Random, uuidOf, type Config, type Who } from '#platform';
+import { traceOf } from './trace.js';
+
+/** Routes that need no access token carry this mark. */
+const OPEN = 'open to callers without a token';
+/** A route that one may call before one has a token. */
+export const Open = () => SetMetadata(OPEN, true);
+
+const KEY = /^[A-Za-z0-9_.~:-]{1,128}$/;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** What a command answers over REST. */
+export type Answered = Readonly<Record<string, unknown> & { position: string }>;
+
+/** Who calls, and how their commands are carried out and answered. */
+export class Caller {
+  constructor(
+    readonly who: Who,
+    private readonly door: CommandDoor,
+    private readonly random: Random,
+    private readonly request: Request,
+    private readonly response: Response,
+  ) {}
+
+  /**
+   * Carries a command out under the request's Idempotency-Key, or an id made for it. `created` is
+   * the status where it changed something; a repeat is answered with 200.
+   */
+  async command(name: CommandName, data: object, created = 200): Promise<Answered> {
+    const key = this.#idempotencyKey();
+    const id = key ?? this.random.uuid();
+    const calling = { once: key === undefined, correlationId: traceOf(this.request) };
+    const accepted = await this.door.execute(name, { v: 1, id, data }, this.who, calling);
+    this.response.status(accepted.duplicate ? 200 : created);
+    return this.answer(accepted);
+  }
+
+  /** The answer to a command, its position also in the header. */
+  answer({ data, position }: Accepted): Answered {
+    this.response.set('X-Position', position);
+    return { ...data, position };
+  }
+
+  #idempotencyKey(): string | undefined {
+    const key = this.request.headers['idempotency-key'];
+    if (key === undefined) return undefined;
+    if (typeof key !== 'string' || !KEY.test(key))
+      return reject('bad_request', 'Idempotency-Key has 1 to 128 URL-safe characters.');
+    return UUID.test(key) ? key : uuidOf(`key:${this.who.deviceId}:${key}`);
+  }
+}
+
+const callers = new WeakMap<Request, Caller>();
+
+/** The caller of a request, for a handler's parameter. */
+export const Calling = createParamDecorator((_: unknown, context: ExecutionContext): Caller => {
+  const caller = callers.get(context.switchToHttp().getRequest<Request>());
+  return caller ?? reject('unauthorized', 'Log in first.');
+});
+
+const hashed = (text: string): Buffer => createHash('sha256').update(text).digest();
+
+/** Lets through who carries a valid access token, and, where keys are set, a valid X-Api-Key. */
+@Injectable()
+export class CallerGuard implements CanActivate {
+  readonly #apiKeys: readonly Buffer[];
+
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly tokens: AccessTokens,
+    private readonly door: CommandDoor,
+    private readonly random: Random,
+    @Inject(CONFIG) config: Config,
+  ) {
+    this.#apiKeys = config.API_KEYS.split(',')
+      .map((key) => key.trim())
+      .filter((key) => key !== '')
+      .map(hashed);
+  }
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const http = context.switchToHttp();
+    const request = http.getRequest<Request>();
+    if (request.path.startsWith('/v1/')) this.#mustHoldApiKey(request.headers['x-api-key']);
+    if (this.reflector.get<boolean>(OPEN, context.getHandler())) return true;
+    const [scheme, token, ...more] = (request.headers.authorization ?? '').split(' ');
+    if (scheme?.toLowerCase() !== 'bearer' || token === undefined || more.length > 0)
+      return reject('unauthorized', 'Send the access token as `Authorization: Bearer …`.');
+    const who = await this.tokens.verify(token);
+    const response = http.getResponse<Response>();
+    callers.set(request, new Caller(who, this.door, this.random, request, response));
+    return true;
+  }
+
+  #mustHoldApiKey(given: string | string[] | undefined): void {
+    if (this.#apiKeys.length === 0) return;
+    const known = hashed(String(given ?? ''));
+    if (!this.#apiKeys.some((key) => timingSafeEqual(key, known)))
+      reject('unauthorized', 'Send one of the keys of this deployment as X-Api-Key.');
+  }
+}

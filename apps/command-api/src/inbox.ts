@@ -1,0 +1,135 @@
+import { Injectable } from '@nestjs/common';
+import {
+  memberKey,
+  reject,
+  type ConversationView,
+  type Interval,
+  type MemberView,
+  type ReceiptView,
+  type StoredEntry,
+} from '#domain';
+import { Views, type Stored } from '#platform';
+
+/** How long a read waits for the read models to hold what it must answer (`behind` after it). */
+export const READ_WITHIN_MS = 2_000;
+/** Memberships of one person that a list looks at: far above what anybody keeps. */
+const MEMBERSHIPS_MAX = 10_000;
+
+/** One conversation, as its member's list shows it. */
+export type InboxItem = Readonly<{
+  conversationId: string;
+  kind: ConversationView['kind'];
+  name?: string;
+  members: number;
+  role: NonNullable<MemberView['role']>;
+  head: number;
+  number: number;
+  unread: number;
+  read: number;
+  last?: NonNullable<ConversationView['last']>;
+  updatedAt: string;
+}>;
+
+/** A page, and how to ask for the next one. */
+export type Page<Item> = Readonly<{ items: readonly Item[]; cursor?: string }>;
+
+type Place = Stored<MemberView>;
+
+/** A membership that lasts. */
+type Staying = Place & Readonly<{ role: NonNullable<MemberView['role']> }>;
+
+const isIn = (place: Place): place is Staying => place.role !== undefined;
+
+/** The conversations a person is in, with what is new in them. */
+@Injectable()
+export class Inbox {
+  constructor(private readonly views: Views) {}
+
+  /** A page, newest first; the cursor is the place in the log of the last one shown. */
+  async list(userId: string, limit: number, before = Number.MAX_SAFE_INTEGER) {
+    const { places, views } = await this.#current(userId);
+    const newest = views
+      .filter(({ position }) => position < before)
+      .toSorted((one, other) => other.position - one.position);
+    const shown = newest.slice(0, limit);
+    const items = await this.#items(userId, shown, places);
+    const last = shown.at(-1);
+    return newest.length > limit && last ? { items, cursor: String(last.position) } : { items };
+  }
+
+  /** One of them; `not_found` for who is not in it. */
+  async one(userId: string, conversationId: string): Promise<InboxItem> {
+    const { places, views } = await this.#current(userId, conversationId);
+    const [item] = await this.#items(userId, views, places);
+    return item ?? reject('not_found', 'There is no such conversation, or you are not in it.');
+  }
+
+  /**
+   * Memberships and conversations of which the memberships are not the older ones: who was removed
+   * sees nothing that came after.
+   */
+  async #current(userId: string, conversationId?: string) {
+    const checkpoint = await this.views.checkpoint('members');
+    let places = await this.#places(userId, conversationId);
+    const views = await this.views.get<ConversationView>('conversations', [...places.keys()]);
+    const newest = Math.max(-1, ...views.map(({ position }) => position));
+    if (newest > checkpoint) {
+      if (!(await this.views.reached(['members'], newest, READ_WITHIN_MS)))
+        reject('behind', 'The lists are catching up; try again.');
+      places = await this.#places(userId, conversationId);
+    }
+    return { places, views: views.filter(({ _id }) => places.has(_id)) };
+  }
+
+  async #places(userId: string, conversationId?: string) {
+    const found =
+      conversationId === undefined
+        ? await this.views.find<MemberView>('members', {
+            filter: { userId },
+            sort: { conversationId: 1 },
+            limit: MEMBERSHIPS_MAX,
+          })
+        : await this.views.get<MemberView>('members', [memberKey(conversationId, userId)]);
+    return new Map(found.filter(isIn).map((place) => [place.conversationId, place] as const));
+  }
+
+  async #items(
+    userId: string,
+    views: readonly Stored<ConversationView>[],
+    places: ReadonlyMap<string, Staying>,
+  ): Promise<readonly InboxItem[]> {
+    const keys = views.map(({ _id }) => memberKey(_id, userId));
+    const marks = await this.views.get<ReceiptView>('receipts', keys);
+    const byConversation = new Map(marks.map((mark) => [mark.conversationId, mark]));
+    const items = views.map(async (view) => {
+      const place = places.get(view._id);
+      return place ? [await this.#item(view, place, byConversation.get(view._id))] : [];
+    });
+    return (await Promise.all(items)).flat();
+  }
+
+  async #item(
+    { _id, position: _position, startedAt: _startedAt, ...view }: Stored<ConversationView>,
+    place: Staying,
+    mark: Stored<ReceiptView> | undefined,
+  ): Promise<InboxItem> {
+    const { read = -1, readNumber = 0 } = mark ?? {};
+    const stay = place.intervals.at(-1);
+    const isMarkOlder = stay !== undefined && (mark?.position ?? -1) < stay.from;
+    const seen = isMarkOlder ? await this.#numberBefore(_id, view.number, stay) : readNumber;
+    const unread = Math.max(0, view.number - Math.max(seen, readNumber));
+    return { conversationId: _id, ...view, role: place.role, unread, read };
+  }
+
+  /** Messages before a stay began: they are not this person's to read. */
+  async #numberBefore(conversationId: string, number: number, { from }: Interval): Promise<number> {
+    if (number === 0) return 0;
+    const [entry] = await this.views.find<StoredEntry>('history', {
+      filter: { conversationId, position: { $lt: from }, type: 'message.sent' },
+      sort: { position: -1 },
+      limit: 1,
+    });
+    const before = entry?.data['number'];
+    return typeof before === 'number' ? before : 0;
+  }
+}

@@ -1,0 +1,96 @@
+import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { ApiBearerAuth, ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { z } from 'zod';
+import { COMMANDS, id, ReceiptsDoor, seq } from '#commands';
+import { MARK_KINDS } from '#domain';
+import { Calling, type Caller } from './caller.js';
+import { Freshness, limitUpTo, minPosition } from './freshness.js';
+import { Transcript } from './transcript.js';
+
+/** Facts of one history page. */
+const HISTORY_LIMIT_MAX = 100;
+/** People of one page of receipts. */
+const RECEIPTS_LIMIT_MAX = 200;
+
+const inside = z.strictObject({ conversationId: id });
+const ofMessage = z.strictObject({ conversationId: id, messageId: id });
+const send = COMMANDS['message.send'].input.omit({ conversationId: true });
+const marking = z.strictObject({ kind: z.enum(MARK_KINDS), seq });
+const place = z
+  .string()
+  .regex(/^\d{1,15}$/, { error: 'Must be a seq or a cursor.' })
+  .transform(Number)
+  .optional();
+const span = z.strictObject({
+  before: place,
+  after: place,
+  limit: limitUpTo(HISTORY_LIMIT_MAX, 50),
+  minPosition,
+});
+const paging = z.strictObject({
+  limit: limitUpTo(RECEIPTS_LIMIT_MAX, 100),
+  cursor: id.optional(),
+  minPosition,
+});
+
+type Inside = z.infer<typeof inside>;
+
+/** What is said in a conversation, and how far it has got. */
+@ApiTags('messages')
+@ApiBearerAuth()
+@Controller('v1/conversations/:conversationId')
+export class MessagesController {
+  constructor(
+    private readonly transcript: Transcript,
+    private readonly receiptsDoor: ReceiptsDoor,
+    private readonly fresh: Freshness,
+  ) {}
+
+  @Post('messages')
+  @ApiHeader({ name: 'Idempotency-Key', required: false, schema: { type: 'string' } })
+  @ApiOperation({ summary: 'Say something.' })
+  send(
+    @Param({ schema: inside }) params: Inside,
+    @Body({ schema: send }) body: z.infer<typeof send>,
+    @Calling() caller: Caller,
+  ) {
+    return caller.command('message.send', { ...params, ...body }, 201);
+  }
+
+  @Get('messages')
+  @ApiOperation({ summary: 'All facts in the order of seq, as far as one was there.' })
+  async history(
+    @Param({ schema: inside }) { conversationId }: Inside,
+    @Query({ schema: span }) { minPosition: position, ...query }: z.infer<typeof span>,
+    @Calling() { who }: Caller,
+  ) {
+    await this.fresh.reach(['history', 'members'], position);
+    return this.transcript.page(who.userId, conversationId, query);
+  }
+
+  @Get('messages/:messageId/receipts')
+  @ApiOperation({ summary: 'Whom a message of one’s own reached, and who saw it, by page.' })
+  async receipts(
+    @Param({ schema: ofMessage }) { conversationId, messageId }: z.infer<typeof ofMessage>,
+    @Query({ schema: paging }) { limit, cursor, minPosition: position }: z.infer<typeof paging>,
+    @Calling() { who }: Caller,
+  ) {
+    await this.fresh.reach(['history', 'members', 'receipts'], position);
+    const message = { conversationId, messageId };
+    return this.transcript.receipts(who.userId, message, limit, cursor);
+  }
+
+  @Post('marks')
+  @HttpCode(202)
+  @ApiOperation({
+    summary: 'Say how far messages were delivered or read; marks only move forward.',
+  })
+  async mark(
+    @Param({ schema: inside }) { conversationId }: Inside,
+    @Body({ schema: marking }) body: z.infer<typeof marking>,
+    @Calling() caller: Caller,
+  ) {
+    const { userId, deviceId: device } = caller.who;
+    return caller.answer(await this.receiptsDoor.mark({ conversationId, userId, device, ...body }));
+  }
+}

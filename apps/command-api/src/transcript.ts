@@ -1,0 +1,168 @@
+import { Injectable } from '@nestjs/common';
+import {
+  factFrom,
+  mayRead,
+  memberKey,
+  reject,
+  type Fact,
+  type Interval,
+  type MemberView,
+  type ReceiptView,
+  type StoredEntry,
+} from '#domain';
+import { Views, type Stored } from '#platform';
+import type { Page } from './inbox.js';
+
+/** Which part of a conversation: exclusive seqs; without either, its end. */
+export type Span = Readonly<{
+  before?: number | undefined;
+  after?: number | undefined;
+  limit: number;
+}>;
+
+/** A member as others see them. */
+export type MemberItem = Readonly<{ userId: string; role: string; joinedAt: string }>;
+
+/** Whether a message reached a member, and whether they saw it. */
+export type ReceiptItem = Readonly<{ userId: string; delivered: boolean; read: boolean }>;
+
+type Bounds = Readonly<{ from: number; to: number }>;
+
+const absent = (): never =>
+  reject('not_found', 'There is no such conversation, or you are not in it.');
+
+const deliveredTo = ({ delivered }: ReceiptView): number =>
+  Math.max(-1, ...Object.values(delivered));
+
+/** What was said in a conversation, as far as the reader was there. */
+@Injectable()
+export class Transcript {
+  constructor(private readonly views: Views) {}
+
+  /** A page of facts in the order of seq; the cursor is the seq to go on from. */
+  async page(userId: string, conversationId: string, span: Span): Promise<Page<Fact>> {
+    // Read before the membership: nothing above it may be shown, for it may come after a removal.
+    const checkpoint = await this.views.checkpoint('members');
+    const { intervals } = await this.#placeOf(userId, conversationId);
+    const bounds = await this.#bounds(conversationId, span, checkpoint);
+    const isForward = span.after !== undefined;
+    const entries: StoredEntry[] = [];
+    for (const stay of isForward ? intervals : intervals.toReversed()) {
+      const limit = span.limit - entries.length;
+      if (limit > 0)
+        entries.push(...(await this.#within(conversationId, stay, bounds, { limit, isForward })));
+    }
+    const items = (isForward ? entries : entries.toReversed()).map(factFrom);
+    const edge = isForward ? items.at(-1) : items[0];
+    return entries.length === span.limit && edge ? { items, cursor: String(edge.seq) } : { items };
+  }
+
+  /** A page of the people who are in it now, by user id; followers of a broadcast stay unnamed. */
+  async members(
+    userId: string,
+    conversationId: string,
+    limit: number,
+    after = '',
+  ): Promise<Page<MemberItem>> {
+    await this.#mustBeIn(userId, conversationId);
+    const found = await this.#membersAfter(conversationId, after, limit);
+    const items = found.flatMap(({ userId: member, role, joinedAt }) =>
+      role === undefined || role === 'follower' ? [] : [{ userId: member, role, joinedAt }],
+    );
+    const last = found.at(-1);
+    return found.length === limit && last ? { items, cursor: last.userId } : { items };
+  }
+
+  /** Whom a message reached and who saw it, by page; only its author may ask. */
+  async receipts(
+    userId: string,
+    { conversationId, messageId }: Readonly<{ conversationId: string; messageId: string }>,
+    limit: number,
+    after = '',
+  ): Promise<Page<ReceiptItem>> {
+    const { intervals } = await this.#placeOf(userId, conversationId);
+    const [message] = await this.views.get<StoredEntry>('history', [messageId]);
+    const isThere =
+      message?.conversationId === conversationId && mayRead(intervals, message.position);
+    if (!isThere) return reject('not_found', 'There is no such message.');
+    if (message.actor !== userId) reject('forbidden', 'Only its author sees who got a message.');
+    const found = await this.#membersAfter(conversationId, after, limit);
+    const items = await this.#receiptsOf(message, found);
+    const last = found.at(-1);
+    return found.length === limit && last ? { items, cursor: last.userId } : { items };
+  }
+
+  async #receiptsOf(
+    { conversationId, seq, position, actor }: StoredEntry,
+    members: readonly Stored<MemberView>[],
+  ): Promise<readonly ReceiptItem[]> {
+    const heard = members.filter(
+      (member) => member.userId !== actor && mayRead(member.intervals, position),
+    );
+    const keys = heard.map((member) => memberKey(conversationId, member.userId));
+    const found = await this.views.get<ReceiptView>('receipts', keys);
+    const marks = new Map(found.map((mark) => [mark.userId, mark]));
+    return heard.map(({ userId }) => {
+      const mark = marks.get(userId);
+      const read = mark !== undefined && mark.read >= seq;
+      return { userId, delivered: read || (mark !== undefined && deliveredTo(mark) >= seq), read };
+    });
+  }
+
+  async #placeOf(userId: string, conversationId: string): Promise<Stored<MemberView>> {
+    const key = memberKey(conversationId, userId);
+    const [place] = await this.views.get<MemberView>('members', [key]);
+    return place ?? absent();
+  }
+
+  async #mustBeIn(userId: string, conversationId: string): Promise<void> {
+    const { role } = await this.#placeOf(userId, conversationId);
+    if (role === undefined) absent();
+  }
+
+  #membersAfter(conversationId: string, after: string, limit: number) {
+    return this.views.find<MemberView>('members', {
+      filter: { conversationId, userId: { $gt: after } },
+      sort: { userId: 1 },
+      limit,
+    });
+  }
+
+  /** The span as places in the log, both inclusive; never above the memberships' checkpoint. */
+  async #bounds(conversationId: string, span: Span, checkpoint: number): Promise<Bounds> {
+    const { before, after } = span;
+    const first =
+      after === undefined ? 0 : await this.#placeOfSeq(conversationId, { $gt: after }, 1);
+    const last =
+      before === undefined
+        ? checkpoint
+        : await this.#placeOfSeq(conversationId, { $lt: before, $gte: 0 }, -1);
+    return { from: first ?? Number.MAX_SAFE_INTEGER, to: Math.min(last ?? -1, checkpoint) };
+  }
+
+  async #placeOfSeq(conversationId: string, seq: object, direction: 1 | -1) {
+    const [entry] = await this.views.find<StoredEntry>('history', {
+      filter: { conversationId, seq },
+      sort: { seq: direction },
+      limit: 1,
+    });
+    return entry?.position;
+  }
+
+  async #within(
+    conversationId: string,
+    stay: Interval,
+    bounds: Bounds,
+    { limit, isForward }: Readonly<{ limit: number; isForward: boolean }>,
+  ): Promise<readonly StoredEntry[]> {
+    const from = Math.max(stay.from, bounds.from);
+    const to = Math.min(stay.to ?? bounds.to, bounds.to);
+    if (from > to) return [];
+    return this.views.find<StoredEntry>('history', {
+      // Facts of a broadcast's audience have no place in its order: their seq is -1.
+      filter: { conversationId, position: { $gte: from, $lte: to }, seq: { $gte: 0 } },
+      sort: { position: isForward ? 1 : -1 },
+      limit,
+    });
+  }
+}
