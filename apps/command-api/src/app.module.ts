@@ -10,9 +10,10 @@ import { HealthController } from './health.controller.js';
 import { Inbox } from './inbox.js';
 import { MessagesController } from './messages.controller.js';
 import { PeopleController } from './people.controller.js';
+import { OneTimeCodes } from './one-time-codes.js';
 import { ProblemFilter } from './problem.filter.js';
+import { Registration } from './registration.js';
 import { SignInController } from './sign-in.controller.js';
-import { SignIn } from './sign-in.js';
 import { Transcript } from './transcript.js';
 
 /** The REST door. */
@@ -31,7 +32,8 @@ export class AppModule {
         HealthController,
       ],
       providers: [
-        SignIn,
+        OneTimeCodes,
+        Registration,
         Inbox,
         Transcript,
         Freshness,

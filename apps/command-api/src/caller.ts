@@ -9,9 +9,9 @@ import {
 import { Reflector } from '@nestjs/core';
 import type { Request, Response } from 'express';
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { CONFIG, CommandDoor, type Accepted, type CommandName } from '#commands';
+import { CommandDoor, PORTS, type Accepted, type CommandName, type Ports } from '#commands';
 import { reject } from '#domain';
-import { AccessTokens, Random, uuidOf, type Config, type Who } from '#platform';
+import { AccessTokens, uuidOf, type Who } from '#platform';
 import { traceOf } from './trace.js';
 
 /** Routes that need no access token carry this mark. */
@@ -30,9 +30,7 @@ export class Caller {
   constructor(
     readonly who: Who,
     private readonly door: CommandDoor,
-    private readonly random: Random,
-    private readonly request: Request,
-    private readonly response: Response,
+    private readonly call: Readonly<{ request: Request; response: Response; id: () => string }>,
   ) {}
 
   /**
@@ -41,21 +39,21 @@ export class Caller {
    */
   async command(name: CommandName, data: object, created = 200): Promise<Answered> {
     const key = this.#idempotencyKey();
-    const id = key ?? this.random.uuid();
-    const calling = { once: key === undefined, correlationId: traceOf(this.request) };
+    const id = key ?? this.call.id();
+    const calling = { once: key === undefined, correlationId: traceOf(this.call.request) };
     const accepted = await this.door.execute(name, { v: 1, id, data }, this.who, calling);
-    this.response.status(accepted.duplicate ? 200 : created);
+    this.call.response.status(accepted.duplicate ? 200 : created);
     return this.answer(accepted);
   }
 
   /** The answer to a command, its position also in the header. */
   answer({ data, position }: Accepted): Answered {
-    this.response.set('X-Position', position);
+    this.call.response.set('X-Position', position);
     return { ...data, position };
   }
 
   #idempotencyKey(): string | undefined {
-    const key = this.request.headers['idempotency-key'];
+    const key = this.call.request.headers['idempotency-key'];
     if (key === undefined) return undefined;
     if (typeof key !== 'string' || !KEY.test(key))
       return reject('bad_request', 'Idempotency-Key has 1 to 128 URL-safe characters.');
@@ -82,10 +80,9 @@ export class CallerGuard implements CanActivate {
     private readonly reflector: Reflector,
     private readonly tokens: AccessTokens,
     private readonly door: CommandDoor,
-    private readonly random: Random,
-    @Inject(CONFIG) config: Config,
+    @Inject(PORTS) private readonly ports: Ports,
   ) {
-    this.#apiKeys = config.API_KEYS.split(',')
+    this.#apiKeys = ports.config.API_KEYS.split(',')
       .map((key) => key.trim())
       .filter((key) => key !== '')
       .map(hashed);
@@ -101,7 +98,8 @@ export class CallerGuard implements CanActivate {
       return reject('unauthorized', 'Send the access token as `Authorization: Bearer …`.');
     const who = await this.tokens.verify(token);
     const response = http.getResponse<Response>();
-    callers.set(request, new Caller(who, this.door, this.random, request, response));
+    const id = () => this.ports.random.uuid();
+    callers.set(request, new Caller(who, this.door, { request, response, id }));
     return true;
   }
 

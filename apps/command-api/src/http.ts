@@ -74,8 +74,7 @@ class StrictAdapter extends ExpressAdapter {
         requireHostHeader: true,
       },
       (request: IncomingMessage, response) => {
-        // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-        (this.getInstance() as Express)(request, response);
+        this.getInstance<Express>()(request, response);
       },
     );
     server.maxRequestsPerSocket = REQUESTS_PER_SOCKET_MAX;

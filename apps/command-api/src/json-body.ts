@@ -25,15 +25,19 @@ const isSoundNumber = (number: number): boolean =>
   !Object.is(number, -0) &&
   (!Number.isInteger(number) || Number.isSafeInteger(number));
 
+const mustBeSound = (value: unknown): void => {
+  if (typeof value === 'string' && !isSoundText(value))
+    refuse(400, 'Text must be well-formed Unicode without NUL.');
+  if (typeof value === 'number' && !isSoundNumber(value))
+    refuse(400, 'A number is finite, exact, and not -0.');
+};
+
 /** Walks a value that JSON.parse made; counts its keys and refuses what no input of ours holds. */
 class Walk {
   keys = 0;
 
   visit(value: unknown, depth: number): void {
-    if (typeof value === 'string' && !isSoundText(value))
-      refuse(400, 'Text must be well-formed Unicode without NUL.');
-    if (typeof value === 'number' && !isSoundNumber(value))
-      refuse(400, 'A number is finite, exact, and not -0.');
+    mustBeSound(value);
     if (typeof value !== 'object' || value === null) return;
     if (depth >= DEPTH_MAX) refuse(400, `At most ${DEPTH_MAX} levels deep.`);
     if (Array.isArray(value)) for (const item of value) this.visit(item, depth + 1);

@@ -3,8 +3,10 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import { z } from 'zod';
 import { id, name } from '#commands';
+import { AccessTokens } from '#platform';
 import { Open } from './caller.js';
-import { SignIn } from './sign-in.js';
+import { OneTimeCodes } from './one-time-codes.js';
+import { Registration } from './registration.js';
 
 const asking = z.strictObject({ phone: z.string().max(64) });
 const completing = z.strictObject({
@@ -22,14 +24,18 @@ const completing = z.strictObject({
 @ApiTags('auth')
 @Controller('v1/auth')
 export class SignInController {
-  constructor(private readonly signIn: SignIn) {}
+  constructor(
+    private readonly codes: OneTimeCodes,
+    private readonly registration: Registration,
+    private readonly tokens: AccessTokens,
+  ) {}
 
   @Open()
   @Post('codes')
   @HttpCode(202)
   @ApiOperation({ summary: 'Have a one-time code sent to a phone number.' })
   request(@Body({ schema: asking }) { phone }: z.infer<typeof asking>) {
-    return this.signIn.requestCode(phone);
+    return this.codes.send(phone);
   }
 
   @Open()
@@ -41,8 +47,10 @@ export class SignInController {
     @Res({ passthrough: true }) response: Response,
   ) {
     const { requestId, code, name: shown, device } = body;
-    const { position, ...signedIn } = await this.signIn.complete(requestId, code, shown, device);
+    const phone = await this.codes.redeem(requestId, code);
+    const { position, ...who } = await this.registration.admit(requestId, phone, shown, device);
+    const { token, expiresAtMs } = await this.tokens.issue(who);
     response.set('X-Position', position);
-    return signedIn;
+    return { accessToken: token, expiresAt: new Date(expiresAtMs).toISOString(), ...who };
   }
 }

@@ -4,24 +4,13 @@ import { CommandBus } from '@nestjs/cqrs';
 import canonicalize from 'canonicalize';
 import { z } from 'zod';
 import { conversation, reject, type Command } from '#domain';
-import {
-  Clock,
-  crashPoint,
-  eventIdOf,
-  Keys,
-  Random,
-  RateLimiter,
-  type Config,
-  type Limit,
-  type SubjectKey,
-  type Who,
-} from '#platform';
+import { crashPoint, eventIdOf, type Limit, type SubjectKey, type Who } from '#platform';
 import { checked } from './checked.js';
 import { Claims } from './claims.js';
 import { COMMANDS, type Beforehand, type CommandEntry, type Draft } from './commands.js';
 import type { Accepted } from './held.js';
 import { id } from './inputs.js';
-import { CONFIG } from './ports.js';
+import { PORTS, type Ports } from './ports.js';
 import { Streams } from './streams.js';
 
 /** Hex digits of a body's HMAC that the log keeps: 128 bits tell bodies apart. */
@@ -54,15 +43,12 @@ export class CommandDoor {
   readonly #beforehand: Beforehand;
 
   constructor(
+    @Inject(PORTS) private readonly ports: Ports,
     private readonly bus: CommandBus,
-    private readonly keys: Keys,
-    private readonly limiter: RateLimiter,
-    private readonly clock: Clock,
-    private readonly random: Random,
     claims: Claims,
     streams: Streams,
-    @Inject(CONFIG) config: Config,
   ) {
+    const { config } = ports;
     this.#limit = config.RATE_LIMIT_COMMANDS
       ? {
           name: 'commands',
@@ -112,8 +98,8 @@ export class CommandDoor {
       ...(expect === undefined ? {} : { expect }),
       ...(once ? { once } : {}),
       digest: this.#digest(await this.#keyOf(userId), name, data),
-      at: this.clock.iso(),
-      correlationId: correlationId ?? this.random.uuid(),
+      at: this.ports.clock.iso(),
+      correlationId: correlationId ?? this.ports.random.uuid(),
     };
     crashPoint('command.validated');
     return this.bus.execute<Command, Accepted>(await this.#commandOf(entry, data, draft));
@@ -131,17 +117,19 @@ export class CommandDoor {
 
   async #mayDoMore(deviceId: string): Promise<void> {
     if (!this.#limit) return;
-    const taken = this.limiter.take(this.#limit, deviceId);
+    const taken = this.ports.limiter.take(this.#limit, deviceId);
     const retryAfterMs = typeof taken === 'number' ? taken : await taken;
     if (retryAfterMs > 0)
       reject('rate_limited', 'Too many commands; wait a little.', { retryAfterMs });
   }
 
   async #keyOf(userId: string): Promise<SubjectKey> {
-    const found = this.keys.find(userId);
+    const found = this.ports.keys.find(userId);
     const key = found instanceof Promise ? await found : found;
     return (
-      key ?? (await this.keys.ensure(userId)) ?? reject('unauthorized', 'This account was erased.')
+      key ??
+      (await this.ports.keys.ensure(userId)) ??
+      reject('unauthorized', 'This account was erased.')
     );
   }
 

@@ -15,11 +15,12 @@ import {
 import { Claims } from './claims.js';
 import { CommandDoor } from './command-door.js';
 import { commandHandlers } from './commands.js';
-import { CONFIG, type Ports } from './ports.js';
+import { CONFIG, PORTS, type Ports } from './ports.js';
 import { ReceiptsDoor } from './receipts-door.js';
 import { Streams } from './streams.js';
 
 const provided = (ports: Ports): Provider[] => [
+  { provide: PORTS, useValue: ports },
   { provide: CONFIG, useValue: ports.config },
   { provide: EventStore, useValue: ports.store },
   { provide: Codec, useValue: ports.codec },

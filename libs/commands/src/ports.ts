@@ -14,6 +14,9 @@ import type {
 /** Under this symbol Nest injects the settings. */
 export const CONFIG = Symbol('CONFIG');
 
+/** Under this symbol Nest injects all ports at once. */
+export const PORTS = Symbol('PORTS');
+
 /** Everything the commands stand on; a process opens it once, a test brings its own. */
 export type Ports = Readonly<{
   config: Config;

@@ -7,21 +7,10 @@ import {
   type Conversation,
   type Mark,
 } from '#domain';
-import {
-  Clock,
-  Codec,
-  EventStore,
-  LogUnavailable,
-  Random,
-  RateLimiter,
-  Timer,
-  type Config,
-  type Limit,
-  type NewEvent,
-} from '#platform';
+import { LogUnavailable, type Limit, type NewEvent } from '#platform';
 import type { Accepted } from './held.js';
 import { MARKS_WAITING_MAX, MarkRows, type Marking } from './mark-rows.js';
-import { CONFIG } from './ports.js';
+import { PORTS, type Ports } from './ports.js';
 import { COMMAND_DEADLINE_MS, Streams, type LookedAt } from './streams.js';
 
 /** Members above which nobody is told, nor is it kept, what reached whom (design decision 5). */
@@ -62,15 +51,10 @@ export class ReceiptsDoor implements OnApplicationShutdown {
   #isStopping = false;
 
   constructor(
-    private readonly store: EventStore,
-    private readonly codec: Codec,
+    @Inject(PORTS) private readonly ports: Ports,
     private readonly streams: Streams,
-    private readonly limiter: RateLimiter,
-    private readonly clock: Clock,
-    private readonly random: Random,
-    private readonly timer: Timer,
-    @Inject(CONFIG) private readonly config: Config,
   ) {
+    const { config } = ports;
     this.#limit = config.RATE_LIMIT_COMMANDS
       ? {
           name: 'marks',
@@ -176,9 +160,9 @@ export class ReceiptsDoor implements OnApplicationShutdown {
     if (recent !== undefined) return recent;
     for (let end = seq; end >= 0; end -= LOOK_BACK) {
       const from = Math.max(0, end - LOOK_BACK + 1);
-      const page = await this.store.read(stream, from, end - from + 1);
+      const page = await this.ports.store.read(stream, from, end - from + 1);
       const said = page.findLast(({ type }) => type === 'MessageSent');
-      const event = said && (await this.codec.decode(said, false));
+      const event = said && (await this.ports.codec.decode(said, false));
       if (event?.type === 'MessageSent') return event.data.number;
     }
     return 0;
@@ -186,14 +170,14 @@ export class ReceiptsDoor implements OnApplicationShutdown {
 
   async #mayDoMore(device: string): Promise<void> {
     if (!this.#limit) return;
-    const retryAfterMs = await this.limiter.take(this.#limit, device);
+    const retryAfterMs = await this.ports.limiter.take(this.#limit, device);
     if (retryAfterMs > 0)
       reject('rate_limited', 'Too many marks; wait a little.', { retryAfterMs });
   }
 
   #append(marking: Marking, number: number): Promise<number> {
     return new Promise((resolve, rejected) => {
-      const cancel = this.timer.after(COMMAND_DEADLINE_MS, () =>
+      const cancel = this.ports.timer.after(COMMAND_DEADLINE_MS, () =>
         rejected(new LogUnavailable('The log was away for as long as this mark could wait.')),
       );
       const waiter = {
@@ -218,7 +202,7 @@ export class ReceiptsDoor implements OnApplicationShutdown {
   #tick(): void {
     if (this.#isTicking) return;
     this.#isTicking = true;
-    this.timer.after(this.config.RECEIPT_TICK_MS, () => {
+    this.ports.timer.after(this.ports.config.RECEIPT_TICK_MS, () => {
       this.#isTicking = false;
       for (const stream of this.#rows.streams) this.#appendShard(stream);
       if (this.#rows.size > 0) this.#tick();
@@ -230,26 +214,36 @@ export class ReceiptsDoor implements OnApplicationShutdown {
     const marks = this.#rows.take(stream);
     const waiters = this.#waiters.get(stream) ?? [];
     this.#waiters.delete(stream);
-    const appending = this.#bring(stream, marks)
-      .then((position) => {
-        for (const { resolve } of waiters) resolve(position);
-      })
-      .catch((error: unknown) => {
-        this.#logger.error(`${marks.length} marks were lost on ${stream}: ${String(error)}`);
-        for (const waiter of waiters) waiter.reject(error);
-      })
-      .finally(() => this.#appending.delete(stream));
+    const appending = this.#bringFor(stream, marks, waiters);
     this.#appending.set(stream, appending);
   }
 
+  async #bringFor(
+    stream: string,
+    marks: readonly Mark[],
+    waiters: readonly Waiter[],
+  ): Promise<void> {
+    try {
+      const position = await this.#bring(stream, marks);
+      for (const { resolve } of waiters) resolve(position);
+    } catch (error) {
+      this.#logger.error(`${marks.length} marks were lost on ${stream}: ${String(error)}`);
+      for (const waiter of waiters) waiter.reject(error);
+    } finally {
+      this.#appending.delete(stream);
+    }
+  }
+
   async #bring(stream: string, marks: readonly Mark[]): Promise<number> {
-    const at = this.clock.iso();
+    const at = this.ports.clock.iso();
     const sealing: Promise<NewEvent>[] = [];
     for (let first = 0; first < marks.length; first += ROWS_PER_EVENT_MAX) {
       const rows = marks.slice(first, first + ROWS_PER_EVENT_MAX);
-      const id = this.random.uuid();
+      const id = this.ports.random.uuid();
       const envelope = { id, correlationId: id, causationId: id };
-      sealing.push(this.codec.encode({ type: 'MarksMoved', data: { at, marks: rows } }, envelope));
+      sealing.push(
+        this.ports.codec.encode({ type: 'MarksMoved', data: { at, marks: rows } }, envelope),
+      );
     }
     const events = await Promise.all(sealing);
     let position = -1;
@@ -262,11 +256,11 @@ export class ReceiptsDoor implements OnApplicationShutdown {
   async #persist(stream: string, events: readonly NewEvent[]): Promise<number> {
     for (;;) {
       try {
-        return (await this.store.append(stream, 'any', events)).position;
+        return (await this.ports.store.append(stream, 'any', events)).position;
       } catch (error) {
         if (!(error instanceof LogUnavailable) || this.#isStopping) throw error;
       }
-      await this.timer.sleep(OUTAGE_PAUSE_MS);
+      await this.ports.timer.sleep(OUTAGE_PAUSE_MS);
     }
   }
 }

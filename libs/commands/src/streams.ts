@@ -1,18 +1,11 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Rejection, type Command, type Decider, type ScriptaEvent } from '#domain';
 import {
-  Clock,
-  Codec,
   crashPoint,
-  EventStore,
   LogUnavailable,
-  Random,
   StaleRevision,
-  Timer,
   uuidOf,
-  Views,
   type Appended,
-  type Config,
   type NewEvent,
 } from '#platform';
 import { Answers, answerTo } from './answers.js';
@@ -27,7 +20,7 @@ import {
   type Waiting,
 } from './held.js';
 import { Loading } from './loading.js';
-import { CONFIG } from './ports.js';
+import { PORTS, type Ports } from './ports.js';
 
 /** How long a command is tried: a caller's patience, and longer than a restart of the log takes. */
 export const COMMAND_DEADLINE_MS = 5_000;
@@ -79,24 +72,17 @@ export class Streams {
   readonly #loading: Loading;
   readonly #answers: Answers;
 
-  constructor(
-    private readonly store: EventStore,
-    private readonly codec: Codec,
-    private readonly views: Views,
-    private readonly clock: Clock,
-    private readonly random: Random,
-    private readonly timer: Timer,
-    @Inject(CONFIG) config: Config,
-  ) {
+  constructor(@Inject(PORTS) private readonly ports: Ports) {
+    const { store, codec, views, config } = ports;
     this.#held = new HeldStreams(config.STATE_CACHE_MB * MIB_BYTES);
     this.#loading = new Loading(store, codec, this.#held);
-    this.#answers = new Answers(store, codec, this.views);
+    this.#answers = new Answers(store, codec, views);
   }
 
   /** Carries a command out. Throws its refusal, or `LogUnavailable` when the log stays away. */
   execute(decider: AnyDecider, command: Command): Promise<Accepted> {
     return new Promise((resolve, reject) => {
-      const deadlineMs = this.clock.monotonic() + COMMAND_DEADLINE_MS;
+      const deadlineMs = this.ports.clock.monotonic() + COMMAND_DEADLINE_MS;
       this.#enter(decider.streamOf(command), decider, { command, deadlineMs, resolve, reject });
     });
   }
@@ -111,16 +97,16 @@ export class Streams {
     atLeast: number,
   ): LookedAt<S> | Promise<LookedAt<S>> {
     const held = this.#held.peek(stream);
-    // A stream's state is always of its own decider.
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
     const seen = ({ state, revision, position }: Held) => ({
+      // A stream's state is always of its own decider.
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion
       state: state as S,
       revision,
       position,
     });
     if (held && held.revision >= atLeast) return seen(held);
     return new Promise((resolve, reject) => {
-      const deadlineMs = this.clock.monotonic() + COMMAND_DEADLINE_MS;
+      const deadlineMs = this.ports.clock.monotonic() + COMMAND_DEADLINE_MS;
       const looking = { atLeast, deadlineMs, resolve: (at: Held) => resolve(seen(at)), reject };
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion
       this.#enter(stream, decider as unknown as AnyDecider, looking);
@@ -177,26 +163,31 @@ export class Streams {
 
   async #turn(held: Held, batch: readonly Waiting[]): Promise<void> {
     const deadlineMs = batch[0]?.deadlineMs ?? 0;
-    if (deadlineMs <= this.clock.monotonic())
+    if (deadlineMs <= this.ports.clock.monotonic())
       throw new LogUnavailable('The log was away for as long as this command could wait.');
     let isCurrent = !held.loaded;
     if (!held.loaded) await this.#patiently(deadlineMs, () => this.#loading.load(held));
-    for (let race = 0; ; race++) {
+    for (let race = 0; ; isCurrent = true) {
       const outcomes = decideAll(held, batch);
       const appending = outcomes.filter((outcome) => outcome.kind === 'events');
-      if (appending.length === 0) {
-        // A refusal may rest on what another process has changed: look once before saying no.
-        const isSure = isCurrent || !outcomes.some(isDoubtful);
-        if (isSure || !(await this.#patiently(deadlineMs, () => this.#loading.catchUp(held))))
+      if (appending.length > 0) {
+        if (await this.#append(held, batch, appending, deadlineMs))
           return this.#settle(held, outcomes);
-        isCurrent = true;
-        continue;
-      }
-      if (await this.#append(held, batch, appending, deadlineMs))
+        await this.#afterLostRace(held, batch.length > 1, race++, deadlineMs);
+      } else if (isCurrent || !(await this.#isOutdated(held, outcomes, deadlineMs))) {
         return this.#settle(held, outcomes);
-      await this.#afterLostRace(held, batch.length > 1, race, deadlineMs);
-      isCurrent = true;
+      }
     }
+  }
+
+  /** A refusal may rest on what another process has changed since: look once before saying no. */
+  async #isOutdated(
+    held: Held,
+    outcomes: readonly Outcome[],
+    deadlineMs: number,
+  ): Promise<boolean> {
+    if (!outcomes.some(isDoubtful)) return false;
+    return this.#patiently(deadlineMs, () => this.#loading.catchUp(held));
   }
 
   /** Whether the events are in the log now; not, where another writer was first. */
@@ -212,7 +203,7 @@ export class Streams {
     try {
       // Of unknown outcome: the original expected revision again, never a new one (finding R4).
       appended = await this.#patiently(deadlineMs, () => {
-        const appendingNow = this.store.append(held.stream, expected, sealed);
+        const appendingNow = this.ports.store.append(held.stream, expected, sealed);
         crashPoint('command.append-sent');
         return appendingNow;
       });
@@ -235,10 +226,10 @@ export class Streams {
     race: number,
     deadlineMs: number,
   ): Promise<void> {
-    if (this.clock.monotonic() >= deadlineMs)
+    if (this.ports.clock.monotonic() >= deadlineMs)
       throw new Rejection('unavailable', 'Others write here faster than this; try again.');
     const pauseMs = Math.min(RACE_PAUSE_MS * 2 ** race, RACE_PAUSE_MS_MAX);
-    if (race > 0) await this.timer.sleep(this.random.integer(pauseMs) + 1);
+    if (race > 0) await this.ports.timer.sleep(this.ports.random.integer(pauseMs) + 1);
     await this.#patiently(deadlineMs, async () => {
       if (isFolded) await this.#loading.load(held);
       else await this.#loading.catchUp(held);
@@ -251,7 +242,7 @@ export class Streams {
       const { eventId, correlationId, causationId, commandId } = waiting.command.meta;
       for (const [index, event] of events.entries())
         sealing.push(
-          this.codec.encode(event, {
+          this.ports.codec.encode(event, {
             id: index === 0 ? eventId : uuidOf(`${eventId}:${index}`),
             correlationId,
             causationId: causationId ?? commandId,
@@ -308,15 +299,17 @@ export class Streams {
 
   #freeze(held: Held): void {
     const isFirst = held.snapshotAt < 0;
-    const snapshot = this.#loading.dueSnapshot(held, () => this.random.uuid());
+    const snapshot = this.#loading.dueSnapshot(held, () => this.ports.random.uuid());
     if (!snapshot) return;
     const stream = `snapshot-${held.stream}`;
     const kept = async () => {
-      await this.store.append(stream, 'any', [snapshot]);
-      if (isFirst) await this.store.keepLatest(stream);
+      await this.ports.store.append(stream, 'any', [snapshot]);
+      if (isFirst) await this.ports.store.keepLatest(stream);
     };
     // A snapshot that is lost costs a longer load and nothing else.
-    kept().catch((error: unknown) => this.#logger.warn(`No snapshot of ${held.stream}: ${error}`));
+    kept().catch((error: unknown) =>
+      this.#logger.warn(`No snapshot of ${held.stream}: ${String(error)}`),
+    );
   }
 
   /** Tries again while the log is away, up to the deadline. */
@@ -325,10 +318,10 @@ export class Streams {
       try {
         return await call();
       } catch (error) {
-        const isOver = this.clock.monotonic() + pauseMs >= deadlineMs;
+        const isOver = this.ports.clock.monotonic() + pauseMs >= deadlineMs;
         if (isOver || !(error instanceof LogUnavailable)) throw error;
       }
-      await this.timer.sleep(pauseMs);
+      await this.ports.timer.sleep(pauseMs);
     }
   }
 }

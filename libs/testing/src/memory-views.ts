@@ -1,0 +1,150 @@
+import { Query as Filter } from 'mingo';
+import { VIEWS, type Event, type Projection, type Recorded } from '#domain';
+import { Operations, Views, type Codec, type EventStore, type Query, type Stored } from '#platform';
+
+type AnyProjection = Projection<object, Event>;
+type Documents = Map<string, Stored<object>>;
+
+const PAGE = 1_000;
+const TRY_AGAIN_MS = 5;
+
+const inOrder =
+  (sort: Readonly<Record<string, 1 | -1>>) =>
+  (one: object, other: object): number => {
+    for (const [field, direction] of Object.entries(sort)) {
+      const [a, b] = [Reflect.get(one, field) as string, Reflect.get(other, field) as string];
+      if (a !== b) return (a < b ? -1 : 1) * direction;
+    }
+    return 0;
+  };
+
+/** The read models as the domain folds them, brought up to date at each question unless `paused`. */
+export class MemoryViews extends Views {
+  /** While set, nothing more is folded: a projector that lags. */
+  paused = false;
+  readonly #documents = new Map<string, Documents>();
+  #checkpoint = -1;
+  #folding: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly store: EventStore,
+    private readonly codec: Codec,
+  ) {
+    super();
+    for (const name of Object.keys(VIEWS)) this.#documents.set(name, new Map());
+  }
+
+  override async find<D extends object>(
+    view: string,
+    { filter, sort, limit }: Query,
+  ): Promise<readonly Stored<D>[]> {
+    await this.#fold();
+    const matches = new Filter({ ...filter });
+    const found = [...this.#of(view).values()].filter((document) => matches.test(document));
+    const sorted = sort ? found.toSorted(inOrder(sort)) : found;
+    return structuredClone(sorted.slice(0, limit)) as Stored<D>[];
+  }
+
+  override async get<D extends object>(
+    view: string,
+    ids: readonly string[],
+  ): Promise<readonly Stored<D>[]> {
+    await this.#fold();
+    const found = ids.flatMap((id) => this.#of(view).get(id) ?? []);
+    return structuredClone(found) as Stored<D>[];
+  }
+
+  override async checkpoint(): Promise<number> {
+    await this.#fold();
+    return this.#checkpoint;
+  }
+
+  override async reached(
+    _views: readonly string[],
+    position: number,
+    withinMs: number,
+  ): Promise<boolean> {
+    for (const end = performance.now() + withinMs; ; ) {
+      await this.#fold();
+      if (this.#checkpoint >= position) return true;
+      if (performance.now() >= end) return false;
+      await new Promise((resolve) => setTimeout(resolve, TRY_AGAIN_MS));
+    }
+  }
+
+  override prepare(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  override close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #of(view: string): Documents {
+    const documents = this.#documents.get(view);
+    if (!documents) throw new Error(`There is no view ${view}.`);
+    return documents;
+  }
+
+  #fold(): Promise<void> {
+    this.#folding = this.#folding.then(() => this.#foldOn());
+    return this.#folding;
+  }
+
+  async #foldOn(): Promise<void> {
+    while (!this.paused) {
+      const after = this.#checkpoint < 0 ? undefined : this.#checkpoint;
+      const streams = Object.values(VIEWS).flatMap((view) => view.streams);
+      const page = await this.store.readAll([...new Set(streams)], after, PAGE);
+      for (const logged of page) {
+        const event = await this.codec.decode(logged, true);
+        for (const projection of Object.values(VIEWS))
+          this.#apply(projection as unknown as AnyProjection, event);
+        this.#checkpoint = event.position;
+      }
+      if (page.length < PAGE) return;
+    }
+  }
+
+  #apply(projection: AnyProjection, event: Recorded): void {
+    if (!projection.streams.some((prefix) => event.stream.startsWith(prefix))) return;
+    const documents = this.#of(projection.name);
+    for (const key of projection.keysOf(event)) {
+      const before = documents.get(key);
+      const after = projection.evolve(before, event, key);
+      if (after) documents.set(key, { ...after, _id: key, position: event.position });
+      else documents.delete(key);
+    }
+  }
+}
+
+/** The small documents of a running system, in memory. */
+export class MemoryOperations extends Operations {
+  readonly #documents = new Map<string, object & { _id: string }>();
+
+  override get<D extends object>(collection: string, id: string) {
+    return Promise.resolve(this.#at<D>(`${collection}/${id}`));
+  }
+
+  override put(collection: string, id: string, document: object): Promise<void> {
+    this.#documents.set(`${collection}/${id}`, { ...document, _id: id });
+    return Promise.resolve();
+  }
+
+  override increment<D extends object>(collection: string, id: string, field: string) {
+    const document = this.#documents.get(`${collection}/${id}`);
+    if (document) Reflect.set(document, field, Number(Reflect.get(document, field) ?? 0) + 1);
+    return Promise.resolve(this.#at<D>(`${collection}/${id}`));
+  }
+
+  override take<D extends object>(collection: string, id: string) {
+    const taken = this.#at<D>(`${collection}/${id}`);
+    this.#documents.delete(`${collection}/${id}`);
+    return Promise.resolve(taken);
+  }
+
+  #at<D extends object>(key: string): (D & { _id: string }) | undefined {
+    const found = this.#documents.get(key);
+    return found && (structuredClone(found) as D & { _id: string });
+  }
+}
