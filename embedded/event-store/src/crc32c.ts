@@ -1,56 +1,46 @@
 /** CRC-32C (Castagnoli, RFC 3720 appendix B.4), reflected polynomial. */
 const POLYNOMIAL = 0x82f63b78;
 
-/** Eight tables, so that eight bytes are folded in at once (Intel's slicing-by-8). */
-const TABLES: readonly Uint32Array[] = (() => {
-  const tables = Array.from({ length: 8 }, () => new Uint32Array(256));
-  const [first] = tables;
-  if (!first) return tables;
-  for (let byte = 0; byte < 256; byte++) {
-    let value = byte;
-    for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ POLYNOMIAL : value >>> 1;
-    first[byte] = value >>> 0;
-  }
-  for (let at = 1; at < 8; at++) {
-    for (let byte = 0; byte < 256; byte++) {
-      const before = tables[at - 1]?.[byte] ?? 0;
-      const table = tables[at];
-      if (table) table[byte] = (before >>> 8) ^ (first[before & 0xff] ?? 0);
-    }
-  }
-  return tables;
-})();
+const tableOf = (next: (byte: number) => number): Uint32Array =>
+  Uint32Array.from({ length: 256 }, (_, byte) => next(byte));
 
-const [T0, T1, T2, T3, T4, T5, T6, T7] = TABLES as unknown as Record<number, Uint32Array> &
-  readonly [
-    Uint32Array,
-    Uint32Array,
-    Uint32Array,
-    Uint32Array,
-    Uint32Array,
-    Uint32Array,
-    Uint32Array,
-    Uint32Array,
-  ];
-const of = (table: Uint32Array, byte: number): number => table[byte & 0xff] ?? 0;
+const shifted = (value: number): number => (value & 1 ? (value >>> 1) ^ POLYNOMIAL : value >>> 1);
+
+const at = (table: Uint32Array, byte: number): number => table[byte & 0xff] ?? 0;
+
+/** Eight tables, so that eight bytes are folded in at once (Intel's slicing-by-8). */
+const T0 = tableOf((byte) => {
+  let value = byte;
+  for (let bit = 0; bit < 8; bit++) value = shifted(value);
+  return value;
+});
+const after = (table: Uint32Array): Uint32Array =>
+  tableOf((byte) => (at(table, byte) >>> 8) ^ at(T0, at(table, byte)));
+const T1 = after(T0);
+const T2 = after(T1);
+const T3 = after(T2);
+const T4 = after(T3);
+const T5 = after(T4);
+const T6 = after(T5);
+const T7 = after(T6);
 
 /** The checksum of a range of bytes, as an unsigned 32-bit number. */
 export const crc32c = (bytes: Buffer, from = 0, to = bytes.length): number => {
   let crc = 0xffffffff;
-  let at = from;
-  for (; at + 8 <= to; at += 8) {
-    crc ^= bytes.readUInt32LE(at);
-    const high = bytes.readUInt32LE(at + 4);
+  let offset = from;
+  for (; offset + 8 <= to; offset += 8) {
+    crc ^= bytes.readUInt32LE(offset);
+    const high = bytes.readUInt32LE(offset + 4);
     crc =
-      of(T7, crc) ^
-      of(T6, crc >>> 8) ^
-      of(T5, crc >>> 16) ^
-      of(T4, crc >>> 24) ^
-      of(T3, high) ^
-      of(T2, high >>> 8) ^
-      of(T1, high >>> 16) ^
-      of(T0, high >>> 24);
+      at(T7, crc) ^
+      at(T6, crc >>> 8) ^
+      at(T5, crc >>> 16) ^
+      at(T4, crc >>> 24) ^
+      at(T3, high) ^
+      at(T2, high >>> 8) ^
+      at(T1, high >>> 16) ^
+      at(T0, high >>> 24);
   }
-  for (; at < to; at++) crc = (crc >>> 8) ^ of(T0, crc ^ (bytes[at] ?? 0));
+  for (; offset < to; offset++) crc = (crc >>> 8) ^ at(T0, crc ^ (bytes[offset] ?? 0));
   return (crc ^ 0xffffffff) >>> 0;
 };

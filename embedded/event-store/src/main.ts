@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { scrub } from './scrub.js';
 import { holdFolder } from './folder.js';
-import { startEventStore } from './server.js';
+import { startEventStore, type RunningEventStore } from './server.js';
 
 const USAGE = `Usage:
   event-store --data-dir DIR [--port 2113] [--http-port N] [--ephemeral]
@@ -29,6 +29,11 @@ const runScrub = async (folder: string): Promise<void> => {
   for (const place of damage) console.log(`damaged: ${place}`);
   console.log(`${events} events, ${bytes} bytes sound, ${damage.length} damaged places`);
   process.exitCode = damage.length > 0 ? 1 : 0;
+};
+
+const end = async (server: RunningEventStore, ephemeral: string | undefined): Promise<void> => {
+  await server.close();
+  if (ephemeral !== undefined) await rm(ephemeral, { recursive: true, force: true });
 };
 
 const run = async (): Promise<void> => {
@@ -58,11 +63,7 @@ const run = async (): Promise<void> => {
   const stop = (): void => {
     if (stopping) return;
     stopping = true;
-    const end = async (): Promise<void> => {
-      await server.close();
-      if (ephemeral !== undefined) await rm(ephemeral, { recursive: true, force: true });
-    };
-    end().then(
+    end(server, ephemeral).then(
       () => process.exit(0),
       (error: unknown) => {
         console.error(error);

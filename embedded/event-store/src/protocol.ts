@@ -10,7 +10,8 @@ import type * as StreamsModule from '@eventstore/db-client/generated/streams_pb.
 const require = createRequire(import.meta.url);
 const generated = '@eventstore/db-client/generated';
 
-/* oxlint-disable typescript/no-unsafe-assignment -- `require` is typed by the imports above. */
+/* oxlint-disable typescript/no-unsafe-assignment -- what `require` gives is typed by the imports above */
+/** Generated messages, and protobuf's envelope for any message. */
 export const Any: typeof AnyModule.Any = require('google-protobuf/google/protobuf/any_pb.js').Any;
 export const features: typeof FeaturesModule = require(`${generated}/serverfeatures_pb.js`);
 export const gossip: typeof GossipModule = require(`${generated}/gossip_pb.js`);
@@ -20,9 +21,11 @@ export const streams: typeof StreamsModule = require(`${generated}/streams_pb.js
 /* oxlint-enable typescript/no-unsafe-assignment */
 
 export type {
-  BatchAppendReq,
-  ReadReq,
   AppendReq,
+  AppendResp,
+  BatchAppendReq,
   DeleteReq,
+  DeleteResp,
+  ReadReq,
 } from '@eventstore/db-client/generated/streams_pb.js';
-export type { UUID } from '@eventstore/db-client/generated/shared_pb.js';
+export type { StreamIdentifier, UUID } from '@eventstore/db-client/generated/shared_pb.js';

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Metadata, status as codes, type ServerWritableStream } from '@grpc/grpc-js';
 import type { Frame } from './frame.js';
 import { streams, type ReadReq } from './protocol.js';
+import type { Chunk } from './log.js';
 import { framesOf, type Store } from './store.js';
 import { caughtUp, checkpoint, confirmation, readEvent, streamNotFound } from './wire.js';
 
@@ -108,20 +109,24 @@ class Reader {
       await this.#write(streamNotFound(stream));
       return;
     }
-    const where = this.#options.getStream();
     const first = this.store.firstVisible(state);
-    const backwards = this.#backwards;
-    if (where?.hasEnd() && !backwards)
-      throw new Refused(codes.UNKNOWN, 'Reading forwards from the end finds nothing.');
-    const from = where?.hasRevision() ? Number(where.getRevision()) : 0;
-    const begin = where?.hasEnd() ? state.last : Math.min(from, backwards ? state.last : from);
-    const step = backwards ? -1 : 1;
-    let revision = backwards ? begin : Math.max(begin, first);
+    const step = this.#backwards ? -1 : 1;
+    let revision = this.#beginning(first, state.last);
     for (let left = this.#count; left > 0; left -= 1, revision += step) {
       if (revision < first || revision > state.last || this.#over) return;
       const frame = await this.store.frame(stream, revision);
       if (frame) await this.#write(readEvent(frame));
     }
+  }
+
+  /** The revision a stream's page begins with. */
+  #beginning(first: number, last: number): number {
+    const where = this.#options.getStream();
+    const end = where?.hasEnd() === true;
+    const from = where?.hasRevision() ? Number(where.getRevision()) : 0;
+    if (this.#backwards) return end ? last : Math.min(from, last);
+    if (end) throw new Refused(codes.UNKNOWN, 'Reading forwards from the end finds nothing.');
+    return Math.max(from, first);
   }
 
   async #positionOf(all: ReadReq.Options.AllOptions): Promise<number> {
@@ -189,60 +194,71 @@ class Reader {
     const filter = filterOf(this.#options);
     let at = await this.#positionOf(all);
     // A subscription begins after the position it is given.
-    let skip = all.hasPosition() ? at : -1;
+    const after = all.hasPosition() ? at : -1;
+    const scan = this.#scanner(filter, after);
     await this.#write(confirmation(randomUUID()));
     let live = false;
-    let considered = 0;
     while (!this.#over) {
       const chunk = await this.store.log.read(at);
-      if (!chunk) {
-        if (!live) await this.#write(caughtUp());
-        live = true;
-        // Nothing was committed while the client was told: otherwise it is read at once.
-        if (at >= this.store.log.committed) await this.#commit();
+      if (chunk) {
+        await scan(chunk);
+        at = chunk.base + chunk.bytes.length;
         continue;
       }
+      if (!live) await this.#write(caughtUp());
+      live = true;
+      // What was committed while the client was told is read at once.
+      if (at >= this.store.log.committed) await this.#commit();
+    }
+  }
+
+  /** Passes on what matches, in order, and says how far it has looked. */
+  #scanner(filter: Filter | undefined, after: number): (chunk: Chunk) => Promise<void> {
+    let considered = 0;
+    return async (chunk) => {
       for (const frame of framesOf(chunk)) {
         if (this.#over) return;
-        if (frame.position === skip) {
-          skip = -1;
-          continue;
-        }
+        if (frame.position === after) continue;
         considered += 1;
-        if (!filter || filter.matches(frame)) {
-          const waiting = this.#write(readEvent(frame));
-          if (waiting) await waiting;
-        }
+        const waiting =
+          !filter || filter.matches(frame) ? this.#write(readEvent(frame)) : undefined;
+        if (waiting) await waiting;
         if (filter && considered % filter.checkpointEvery === 0)
           await this.#write(checkpoint(frame.position));
       }
-      at = chunk.base + chunk.bytes.length;
-    }
+    };
   }
 
   async #followStream(): Promise<void> {
     const stream = this.#stream;
-    const where = this.#options.getStream();
-    const end = this.store.state(stream)?.last ?? -1;
-    let next = where?.hasRevision() ? Number(where.getRevision()) + 1 : 0;
-    if (where?.hasEnd()) next = end + 1;
+    let next = this.#firstToFollow(stream);
     await this.#write(confirmation(randomUUID()));
     let live = false;
     while (!this.#over) {
       const state = this.store.state(stream);
       if (state) next = Math.max(next, this.store.firstVisible(state));
-      if (!state || next > state.last) {
-        if (!live && state) {
-          await this.#write(caughtUp());
-          live = true;
-        }
-        if ((this.store.state(stream)?.last ?? -1) < next) await this.#commit();
+      if (next <= this.#lastOf(stream)) {
+        const frame = await this.store.frame(stream, next);
+        if (frame) await this.#write(readEvent(frame));
+        next += 1;
         continue;
       }
-      const frame = await this.store.frame(stream, next);
-      if (frame) await this.#write(readEvent(frame));
-      next += 1;
+      if (!live && state) {
+        await this.#write(caughtUp());
+        live = true;
+      }
+      if (this.#lastOf(stream) < next) await this.#commit();
     }
+  }
+
+  #firstToFollow(stream: string): number {
+    const where = this.#options.getStream();
+    if (where?.hasEnd()) return this.#lastOf(stream) + 1;
+    return where?.hasRevision() ? Number(where.getRevision()) + 1 : 0;
+  }
+
+  #lastOf(stream: string): number {
+    return this.store.state(stream)?.last ?? -1;
   }
 }
 

@@ -4,14 +4,16 @@ import {
   ServerCredentials,
   status as codes,
   type ServiceDefinition,
+  type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { createServer, type Server as HttpServer } from 'node:http';
 import { createRequire } from 'node:module';
-import { append, batchAppend, softDelete } from './appends.js';
+import { batchAppend } from './batch-append.js';
 import { holdFolder } from './folder.js';
 import { features, gossip } from './protocol.js';
 import { read } from './reads.js';
 import { Store } from './store.js';
+import { append, softDelete } from './unary-appends.js';
 
 const require = createRequire(import.meta.url);
 
@@ -44,10 +46,10 @@ const serialize: Serialize = (value) =>
 
 /** A generated service whose answers may be bytes already. */
 const definitionOf = (module: string, name: string): ServiceDefinition => {
-  const generated = require(`@eventstore/db-client/generated/${module}`) as Record<
-    string,
-    ServiceDefinition
-  >;
+  // oxlint-disable-next-line typescript/no-unsafe-assignment -- generated code without types
+  const generated: Record<string, ServiceDefinition> = require(
+    `@eventstore/db-client/generated/${module}`,
+  );
   return Object.fromEntries(
     Object.entries(generated[name] ?? {}).map(([method, definition]) => [
       method,
@@ -99,7 +101,10 @@ const clusterOf = (port: number) => {
 type Done = (error: object | null, value?: object) => void;
 
 /** Answers every method of a service with a clear refusal. */
-const refusedService = (definition: ServiceDefinition, what: string) =>
+const refusedService = (
+  definition: ServiceDefinition,
+  what: string,
+): UntypedServiceImplementation =>
   Object.fromEntries(
     Object.entries(definition).map(([name, { responseStream }]) => {
       const error = {
@@ -117,21 +122,19 @@ const refusedService = (definition: ServiceDefinition, what: string) =>
 
 const addServices = (server: Server, store: Store, portOf: () => number): void => {
   const streamsService = definitionOf('streams_grpc_pb.js', 'StreamsService');
-  const { tombstone } = refusedService(streamsService, 'Tombstones');
-  const handlers = {
+  server.addService(streamsService, {
+    ...refusedService(streamsService, 'Tombstones'),
     read: read(store),
     append: append(store),
     batchAppend: batchAppend(store),
     delete: softDelete(store),
-    tombstone,
-  };
-  server.addService(streamsService, handlers as never);
+  });
   server.addService(definitionOf('serverfeatures_grpc_pb.js', 'ServerFeaturesService'), {
     getSupportedMethods: (_call: unknown, done: Done) => done(null, supportedMethods()),
-  } as never);
+  });
   server.addService(definitionOf('gossip_grpc_pb.js', 'GossipService'), {
     read: (_call: unknown, done: Done) => done(null, clusterOf(portOf())),
-  } as never);
+  });
   for (const [module, name, what] of [
     ['persistent_grpc_pb.js', 'PersistentSubscriptionsService', 'Persistent subscriptions'],
     ['projections_grpc_pb.js', 'ProjectionsService', 'Projections'],
@@ -139,7 +142,7 @@ const addServices = (server: Server, store: Store, portOf: () => number): void =
     ['operations_grpc_pb.js', 'OperationsService', 'Operations'],
   ] as const) {
     const definition = definitionOf(module, name);
-    server.addService(definition, refusedService(definition, what) as never);
+    server.addService(definition, refusedService(definition, what));
   }
 };
 

@@ -86,6 +86,11 @@ export class Store {
     this.#index.setState(stream, { ...state, before: hidden, maxCount, deleted });
   }
 
+  /** The state with what is in flight. */
+  #decidedOn(stream: string): StreamState {
+    return this.#inFlight.get(stream)?.state ?? this.#index.state(stream) ?? FRESH;
+  }
+
   state(stream: string): StreamState | undefined {
     return this.#index.state(stream);
   }
@@ -101,7 +106,7 @@ export class Store {
 
   /** Appends all events or none, and answers when they are on disk. */
   async append(stream: string, expected: Expected, events: readonly Proposed[]): Promise<Outcome> {
-    const state = this.#inFlight.get(stream)?.state ?? this.#index.state(stream) ?? FRESH;
+    const state = this.#decidedOn(stream);
     if (this.#mayBeRepeat(stream, expected, state, events)) {
       if (this.#inFlight.has(stream)) await this.log.settled();
       return this.#appendSettled(stream, expected, events);
@@ -126,31 +131,39 @@ export class Store {
     );
   }
 
+  /** With nothing of the stream in flight: a repeat, a lost race, or after all a new append. */
   async #appendSettled(
     stream: string,
     expected: Expected,
     events: readonly Proposed[],
   ): Promise<Outcome> {
-    const state = this.#inFlight.get(stream)?.state ?? this.#index.state(stream) ?? FRESH;
+    const state = this.#decidedOn(stream);
     const current = currentOf(state);
     const wrong: Outcome = { ok: false, reason: 'wrong_expected', current };
-    if (typeof expected === 'number') {
-      if (expected === current || writableAt(state, expected)) {
-        return events.length === 0 ? this.#nothing(state) : this.#write(stream, state, events);
-      }
-      return (await this.#repeatAt(stream, expected, events)) ?? wrong;
-    }
     if (expected === 'stream_exists' && current < 0)
       return state.deleted ? { ok: false, reason: 'deleted' } : wrong;
-    if (events.length === 0) return this.#nothing(state);
-    const revisions = events.map(({ id }) => this.#index.revisionOf(stream, id));
-    if (revisions[0] === undefined) return this.#write(stream, state, events);
-    const last = revisions.at(-1);
-    return revisions.includes(undefined) || last === undefined ? wrong : this.#known(stream, last);
+    const fits =
+      typeof expected !== 'number' || expected === current || writableAt(state, expected);
+    if (!fits) return (await this.#repeatAt(stream, expected, events)) ?? wrong;
+    if (events.length === 0) return { ok: true, revision: current, position: this.log.committed };
+    return typeof expected === 'number'
+      ? this.#write(stream, state, events)
+      : this.#appendUnlessKnown(stream, state, events);
   }
 
-  #nothing(state: StreamState): Outcome {
-    return { ok: true, revision: currentOf(state), position: this.log.committed };
+  /** Without an exact revision a repeat is known by the ids alone, whatever their order. */
+  async #appendUnlessKnown(
+    stream: string,
+    state: StreamState,
+    events: readonly Proposed[],
+  ): Promise<Outcome> {
+    const revisions = events.map(({ id }) => this.#index.revisionOf(stream, id));
+    const [first] = revisions;
+    const last = revisions.at(-1);
+    if (first === undefined) return this.#write(stream, state, events);
+    return revisions.includes(undefined) || last === undefined
+      ? { ok: false, reason: 'wrong_expected', current: currentOf(state) }
+      : this.#known(stream, last);
   }
 
   #known(stream: string, revision: number): Outcome {
@@ -219,7 +232,7 @@ export class Store {
 
   #metadata(stream: string, content: Readonly<Record<string, unknown>>): NewFrame {
     const subject = `$$${stream}`;
-    const held = this.#inFlight.get(subject)?.state ?? this.#index.state(subject) ?? FRESH;
+    const held = this.#decidedOn(subject);
     return {
       id: Buffer.from(randomUUID().replaceAll('-', ''), 'hex'),
       stream: subject,
@@ -235,7 +248,7 @@ export class Store {
 
   /** Hides everything a stream holds; its numbering goes on. */
   async softDelete(stream: string, expected: Expected): Promise<Outcome> {
-    const state = this.#inFlight.get(stream)?.state ?? this.#index.state(stream) ?? FRESH;
+    const state = this.#decidedOn(stream);
     const current = currentOf(state);
     if (state.last < 0 || (typeof expected === 'number' && expected !== current))
       return { ok: false, reason: 'wrong_expected', current };
