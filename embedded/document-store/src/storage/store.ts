@@ -1,0 +1,313 @@
+import { mkdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { ABORT, open, type Database, type RootDatabase } from 'lmdb';
+import { CommandError } from '../errors.js';
+import {
+  type Collection,
+  collectionFromJson,
+  collectionOf,
+  collectionToJson,
+  namespaceOf,
+} from './catalog.js';
+import { lockFolder } from './lock.js';
+
+/** Version of what is written in a data folder; a folder of a higher one is refused. */
+const FORMAT = 1;
+/** Address space, not disk: the file grows as it is filled (design, decision 2). */
+const MAP_BYTES = 2 ** 40;
+/** Read transactions at once; this process needs a few. */
+const READERS_MAX = 64;
+/** Keys removed in one transaction when a dropped tree is cleared away. */
+const SWEEP_KEYS_MAX = 2_000;
+
+interface Job {
+  run(): void;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+const ONE = Buffer.from([1]);
+
+/**
+ * The data folder: one LMDB tree holds all documents and index entries, each under the number of
+ * its collection or index; another holds the catalog. Writes are grouped: one durable transaction
+ * for all commands that wait.
+ */
+export class Store {
+  collections = new Map<string, Collection>();
+  readonly data: Database<Buffer, Buffer>;
+  private readonly meta: Database<Buffer, string>;
+  private readonly changed = new Set<Collection>();
+  private waiting: Job[] = [];
+  private isScheduled = false;
+  private isClosing = false;
+  private last: Promise<void> = Promise.resolve();
+  private nextTree = 1;
+
+  private constructor(
+    private readonly root: RootDatabase<Buffer, string>,
+    private readonly folder: string,
+    private readonly unlock: () => void,
+  ) {
+    this.data = root.openDB('data', { keyEncoding: 'binary', encoding: 'binary' });
+    this.meta = root.openDB('meta', { encoding: 'binary' });
+  }
+
+  /** Opens a data folder, made if absent. A folder that cannot be used is refused with the reason. */
+  static open(folder: string): Store {
+    mkdirSync(folder, { recursive: true });
+    const unlock = lockFolder(folder);
+    try {
+      checkLength(folder);
+      const root = open<Buffer, string>({
+        path: folder,
+        noSubdir: false,
+        mapSize: MAP_BYTES,
+        maxReaders: READERS_MAX,
+        maxDbs: 4,
+        overlappingSync: false,
+        useVersions: false,
+        encoding: 'binary',
+      });
+      const store = new Store(root, folder, unlock);
+      store.checkFormat(folder);
+      store.reload();
+      store.sweepAll();
+      return store;
+    } catch (error) {
+      unlock();
+      throw describeOpening(folder, error);
+    }
+  }
+
+  /** Runs `work` in the next transaction; resolves when what it wrote is on the disk. */
+  async write<T>(work: () => T): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    let outcome: () => void = () => reject(new Error('a write that never ran'));
+    this.waiting.push({
+      run() {
+        try {
+          const value = work();
+          outcome = () => resolve(value);
+        } catch (error) {
+          if (!(error instanceof CommandError)) throw error;
+          outcome = () => reject(error);
+        }
+      },
+      resolve: () => outcome(),
+      reject,
+    });
+    this.schedule();
+    return promise;
+  }
+
+  /** The collection of a full name, or undefined. */
+  find(namespace: string): Collection | undefined {
+    return this.collections.get(namespace);
+  }
+
+  /** Only inside `write`: the collection of that name, made if absent. */
+  obtain(database: string, name: string): Collection {
+    const found = this.collections.get(`${database}.${name}`);
+    if (found !== undefined) return found;
+    const made = collectionOf(database, name, this.takeTree());
+    this.keep(made);
+    return made;
+  }
+
+  /** Only inside `write`: a number for a new tree. */
+  takeTree(): number {
+    const tree = this.nextTree++;
+    this.put('next', String(this.nextTree));
+    return tree;
+  }
+
+  /** Only inside `write`: stores a collection's record and makes it the one of its name. */
+  keep(collection: Collection): void {
+    const namespace = namespaceOf(collection);
+    this.replaceMap((map) => map.set(namespace, collection));
+    this.put(`c:${namespace}`, collectionToJson(collection));
+    this.touch(collection);
+  }
+
+  /** Only inside `write`: takes a collection's name away; its trees stay. */
+  forget(collection: Collection): void {
+    const namespace = namespaceOf(collection);
+    this.replaceMap((map) => map.delete(namespace));
+    this.changed.delete(collection);
+    void this.meta.remove(`c:${namespace}`);
+  }
+
+  /** Only inside `write`: a collection's totals have changed. */
+  touch(collection: Collection): void {
+    this.changed.add(collection);
+  }
+
+  /** Only inside `write`: gives trees up; they are cleared away in the background. */
+  discard(trees: readonly number[]): void {
+    for (const tree of trees) {
+      this.put(`g:${tree}`, '1');
+      setImmediate(() => this.sweep(tree));
+    }
+  }
+
+  /** Bytes of the data file. */
+  fileBytes(): number {
+    return statSync(join(this.folder, 'data.mdb')).size;
+  }
+
+  /** Finishes what waits, then lets go of the folder. */
+  async close(): Promise<void> {
+    this.isClosing = true;
+    while (this.isScheduled || this.waiting.length > 0) await this.last;
+    await this.last;
+    await this.root.close();
+    this.unlock();
+  }
+
+  private schedule(): void {
+    if (this.isScheduled) return;
+    this.isScheduled = true;
+    this.last = this.commit();
+  }
+
+  private async commit(): Promise<void> {
+    let jobs: Job[] = [];
+    let broken: { job: Job; error: unknown } | undefined;
+    try {
+      await this.root.childTransaction(() => {
+        this.isScheduled = false;
+        jobs = this.waiting;
+        this.waiting = [];
+        broken = this.runAll(jobs);
+        return broken === undefined ? undefined : ABORT;
+      });
+      this.data.resetReadTxn();
+    } catch (error) {
+      this.isScheduled = false;
+      this.reload();
+      for (const job of jobs) job.reject(error);
+      return;
+    }
+    if (broken !== undefined) this.recover(jobs, broken.job, broken.error);
+    else for (const job of jobs) job.resolve();
+  }
+
+  private runAll(jobs: readonly Job[]): { job: Job; error: unknown } | undefined {
+    for (const job of jobs) {
+      try {
+        job.run();
+      } catch (error) {
+        return { job, error };
+      }
+    }
+    for (const collection of this.changed) {
+      this.put(`s:${collection.tree}`, JSON.stringify(collection.totals));
+    }
+    this.changed.clear();
+    return undefined;
+  }
+
+  /** A bug in one command undoes the whole group: the others are run again without it. */
+  private recover(jobs: readonly Job[], bad: Job, error: unknown): void {
+    this.reload();
+    bad.reject(error);
+    this.waiting.unshift(...jobs.filter((job) => job !== bad));
+    if (this.waiting.length > 0) this.schedule();
+  }
+
+  private put(key: string, value: string): void {
+    void this.meta.put(key, Buffer.from(value) as unknown as string & Buffer);
+  }
+
+  private read(key: string): string | undefined {
+    return this.meta.getBinary(key)?.toString();
+  }
+
+  private replaceMap(change: (map: Map<string, Collection>) => void): void {
+    const map = new Map(this.collections);
+    change(map);
+    this.collections = map;
+  }
+
+  private checkFormat(folder: string): void {
+    const found = this.read('format');
+    if (found === undefined) {
+      this.root.transactionSync(() => this.put('format', String(FORMAT)));
+    } else if (Number(found) > FORMAT) {
+      throw new Error(
+        `The data folder ${folder} was written by a newer version (format ${found}, this one ` +
+          `reads up to ${FORMAT}). Start the newer version, or remove the folder: its content can ` +
+          'be rebuilt from the log.',
+      );
+    }
+  }
+
+  private reload(): void {
+    this.data.resetReadTxn();
+    this.changed.clear();
+    this.nextTree = Number(this.read('next') ?? '1');
+    const found = new Map<string, Collection>();
+    for (const { value } of this.meta.getRange({ start: 'c:', end: 'c;' })) {
+      const text = Buffer.from(value as unknown as Uint8Array).toString();
+      const { tree } = JSON.parse(text) as { tree: number };
+      const totals = JSON.parse(
+        this.read(`s:${tree}`) ?? '{"documents":0,"bytes":0}',
+      ) as Collection['totals'];
+      const collection = collectionFromJson(text, totals);
+      found.set(namespaceOf(collection), collection);
+    }
+    this.collections = found;
+  }
+
+  private sweepAll(): void {
+    for (const key of this.meta.getKeys({ start: 'g:', end: 'g;' })) {
+      this.sweep(Number(key.slice(2)));
+    }
+  }
+
+  /** Clears a discarded tree, some keys in each transaction, so that nobody waits long. */
+  private sweep(tree: number): void {
+    if (this.isClosing) return;
+    const run = async (): Promise<void> => {
+      const isDone = await this.write(() => this.sweepSome(tree));
+      if (!isDone) setImmediate(() => this.sweep(tree));
+    };
+    run().catch((error: unknown) => {
+      if (!this.isClosing) process.emitWarning(error as Error);
+    });
+  }
+
+  private sweepSome(tree: number): boolean {
+    const [start, end] = [Buffer.alloc(4), Buffer.alloc(4)];
+    start.writeUInt32BE(tree);
+    end.writeUInt32BE(tree + 1);
+    const keys = [...this.data.getKeys({ start, end, limit: SWEEP_KEYS_MAX })];
+    for (const key of keys) void this.data.remove(key);
+    if (keys.length === SWEEP_KEYS_MAX) return false;
+    void this.meta.remove(`g:${tree}`);
+    void this.meta.remove(`s:${tree}`);
+    return true;
+  }
+}
+
+/** Bytes of the two meta pages, without which LMDB's file is no file of LMDB. */
+const META_BYTES = 8192;
+
+function checkLength(folder: string): void {
+  const size = statSync(join(folder, 'data.mdb'), { throwIfNoEntry: false })?.size;
+  if (size !== undefined && size < META_BYTES) throw new Error('data.mdb is cut short');
+}
+
+function describeOpening(folder: string, error: unknown): Error {
+  const reason = error instanceof Error ? error.message : String(error);
+  if (reason.includes(folder)) return error as Error;
+  return new Error(
+    `The data folder ${folder} cannot be opened: ${reason}. Check that this user may write ` +
+      'there; if its files are damaged, remove them: the content can be rebuilt from the log.',
+    { cause: error },
+  );
+}
+
+/** A value for entries that say all in their key. */
+export const PRESENT = ONE;

@@ -1,0 +1,84 @@
+import type { Socket } from 'node:net';
+import { MESSAGE_BYTES_MAX, type Request, frameReply, parseRequest } from './message.js';
+
+/** Answers one request by a reply document. Never rejects: a refusal is a reply too. */
+export type Answer = (request: Request) => Promise<Buffer> | Buffer;
+
+/** A client that sends on without waiting is read no further above this, bytes. */
+const UNREAD_BYTES_MAX = 64 * 1024 * 1024;
+const HEADER_BYTES = 16;
+
+/** One client's connection: cuts its bytes into messages and answers them in order. */
+export class Connection {
+  private chunks: Buffer[] = [];
+  private bytes = 0;
+  private isBusy = false;
+
+  constructor(
+    private readonly socket: Socket,
+    private readonly answer: Answer,
+  ) {
+    socket.setNoDelay(true);
+    socket.on('data', (chunk: Buffer) => {
+      this.chunks.push(chunk);
+      this.bytes += chunk.length;
+      if (this.bytes > UNREAD_BYTES_MAX) socket.pause();
+      if (!this.isBusy) void this.work();
+    });
+    socket.on('error', () => socket.destroy());
+  }
+
+  /** Ends the connection once what was answered is sent. */
+  end(): void {
+    this.socket.end();
+    this.socket.destroySoon();
+  }
+
+  private async work(): Promise<void> {
+    this.isBusy = true;
+    try {
+      for (let message = this.take(); message !== undefined; message = this.take()) {
+        const request = parseRequest(message);
+        const reply = this.answer(request);
+        const document = reply instanceof Promise ? await reply : reply;
+        if (request.expectsReply) this.send(frameReply(request, document));
+      }
+    } catch {
+      this.socket.destroy();
+    } finally {
+      this.isBusy = false;
+    }
+    if (this.socket.isPaused()) this.socket.resume();
+  }
+
+  private send(message: Buffer): void {
+    if (!this.socket.destroyed) this.socket.write(message);
+  }
+
+  /** The next whole message, or undefined until more bytes have come. */
+  private take(): Buffer | undefined {
+    if (this.bytes < HEADER_BYTES) return undefined;
+    let first = this.chunks[0];
+    if (first === undefined) return undefined;
+    if (first.length < HEADER_BYTES) first = this.join();
+    const length = first.readInt32LE(0);
+    if (length < HEADER_BYTES || length > MESSAGE_BYTES_MAX) {
+      throw new RangeError(`a message of ${length} bytes`);
+    }
+    if (this.bytes < length) {
+      if (this.socket.isPaused()) this.socket.resume();
+      return undefined;
+    }
+    if (first.length < length) first = this.join();
+    this.bytes -= length;
+    if (first.length === length) this.chunks.shift();
+    else this.chunks[0] = first.subarray(length);
+    return first.subarray(0, length);
+  }
+
+  private join(): Buffer {
+    const whole = Buffer.concat(this.chunks);
+    this.chunks = [whole];
+    return whole;
+  }
+}
