@@ -1,0 +1,141 @@
+import {
+  Injectable,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import type { Socket } from 'socket.io';
+import { Rejection, type RejectionCode } from '#domain';
+import { Clock, Timer, type AccessClaims, type Cancel } from '#platform';
+import type { Emission } from './frames.js';
+import { Reader } from './reader.js';
+import { Rooms } from './rooms.js';
+
+/** Devices one person may have connected at once (abuse 39). */
+export const SOCKETS_PER_USER_MAX = 10;
+/** A socket outlives its token by this, so that a refresh under way is not cut off (abuse 41). */
+const EXPIRY_GRACE_MS = 30_000;
+/** A socket that fell behind and does not resume for this long is closed (finding R7). */
+const BEHIND_MS_MAX = 30_000;
+
+/** How often tokens and readers that fell behind are looked at. */
+const SWEEP_MS = 1_000;
+
+/** A connected device: its socket, whom it speaks for and what it reads. */
+export class Connection {
+  readonly reader: Reader;
+  expiresAtMs: number;
+  /** When it fell behind, by the monotonic clock. */
+  behindSinceMs: number | undefined;
+
+  constructor(
+    readonly socket: Socket,
+    claims: AccessClaims,
+    private readonly clock: Clock,
+  ) {
+    const { conn } = socket;
+    this.expiresAtMs = claims.expiresAtMs;
+    this.reader = new Reader(claims.userId, claims.deviceId, {
+      write: ({ packet, options }: Emission) => {
+        // The engine writes the finished frame and leaves the text alone.
+        conn.write(packet, options);
+      },
+      behind: () => {
+        this.behindSinceMs = this.clock.monotonic();
+        socket.emit('behind', { v: 1 });
+      },
+    });
+  }
+
+  /** Greets: from here on the socket may ask. */
+  welcome(capabilities: readonly string[]): void {
+    const { userId, deviceId } = this.reader;
+    const serverTime = this.clock.iso();
+    this.socket.emit('welcome', { v: 1, userId, deviceId, protocol: 1, capabilities, serverTime });
+  }
+
+  /** It has asked for a page: it is on its way back, or back. */
+  resumed(isLive: boolean): void {
+    if (isLive) this.behindSinceMs = undefined;
+    else if (this.behindSinceMs !== undefined) this.behindSinceMs = this.clock.monotonic();
+  }
+
+  /** Says why, and closes. */
+  close(code: RejectionCode | 'replaced', message: string): void {
+    this.socket.emit('error', { code, message });
+    this.socket.disconnect(true);
+  }
+}
+
+/** All connected devices of this process, each once. */
+@Injectable()
+export class Connections implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  readonly #byDevice = new Map<string, Connection>();
+  #stopSweeping: Cancel | undefined;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly timer: Timer,
+    private readonly rooms: Rooms,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.#stopSweeping = this.timer.every(SWEEP_MS, () => this.sweep());
+  }
+
+  beforeApplicationShutdown(): void {
+    this.#stopSweeping?.();
+  }
+
+  get size(): number {
+    return this.#byDevice.size;
+  }
+
+  /** Throws `rate_limited` where this person has all the sockets they may have. */
+  mustHavePlace({ userId, deviceId, expiresAtMs }: AccessClaims): void {
+    if (this.#isOver(expiresAtMs))
+      throw new Rejection('unauthorized', 'The access token has expired; log in again.');
+    if (this.#byDevice.has(keyOf(userId, deviceId))) return;
+    if (this.rooms.readersOf(userId).size >= SOCKETS_PER_USER_MAX)
+      throw new Rejection('rate_limited', `At most ${SOCKETS_PER_USER_MAX} devices at once.`);
+  }
+
+  /** Takes a socket in. The same device twice: the newer wins. */
+  open(socket: Socket, claims: AccessClaims): Connection {
+    const key = keyOf(claims.userId, claims.deviceId);
+    const older = this.#byDevice.get(key);
+    if (older) {
+      this.closed(older);
+      older.close('replaced', 'This device has connected anew.');
+    }
+    const connection = new Connection(socket, claims, this.clock);
+    this.#byDevice.set(key, connection);
+    this.rooms.add(connection.reader);
+    return connection;
+  }
+
+  /** A socket is gone. */
+  closed(connection: Connection): void {
+    const { userId, deviceId } = connection.reader;
+    this.rooms.remove(connection.reader);
+    const key = keyOf(userId, deviceId);
+    if (this.#byDevice.get(key) === connection) this.#byDevice.delete(key);
+  }
+
+  /** Closes those whose token is over and those who fell behind and stay there. */
+  sweep(): void {
+    const nowMs = this.clock.monotonic();
+    for (const connection of this.#byDevice.values()) {
+      const { expiresAtMs, behindSinceMs } = connection;
+      if (this.#isOver(expiresAtMs))
+        connection.close('unauthorized', 'The access token has expired; log in again.');
+      else if (behindSinceMs !== undefined && nowMs - behindSinceMs > BEHIND_MS_MAX)
+        connection.close('behind', 'This socket fell behind and did not resume.');
+    }
+  }
+
+  #isOver(expiresAtMs: number): boolean {
+    return this.clock.now() > expiresAtMs + EXPIRY_GRACE_MS;
+  }
+}
+
+const keyOf = (userId: string, deviceId: string): string => `${userId}:${deviceId}`;

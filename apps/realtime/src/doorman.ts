@@ -1,0 +1,159 @@
+import type { IncomingMessage } from 'node:http';
+import { Inject, Injectable } from '@nestjs/common';
+import type { Server, Socket } from 'socket.io';
+import { z } from 'zod';
+import { Rejection } from '#domain';
+import { CONFIG } from '#commands';
+import {
+  AccessTokens,
+  RateLimiter,
+  REJECTION_STATUS,
+  type AccessClaims,
+  type Config,
+  type Limit,
+} from '#platform';
+import { Connections } from './connections.js';
+
+/** Handshakes of one address: an office behind one address comes back at once; then a trickle. */
+const ADDRESS_LIMIT: Limit = {
+  name: 'handshakes',
+  burst: 500,
+  perSecond: 100,
+  onStoreDown: 'open',
+};
+/** Handshakes of one person: ten devices, each with a poor connection. */
+const PERSON_LIMIT: Limit = { name: 'connects', burst: 30, perSecond: 2, onStoreDown: 'open' };
+/** Unknown namespaces one connection may ask for (abuse 38). */
+const NAMESPACES_MAX = 5;
+
+/** Where a token may not travel: queries end up in logs (abuse 34). */
+const SECRETS_IN_QUERY = ['token', 'access_token', 'auth', 'authorization'] as const;
+const LOOPBACK_NAMES = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+const authSchema = z.object({
+  token: z.string().min(1),
+  protocol: z.literal(1),
+  capabilities: z.array(z.string().max(64)).max(64).default([]),
+});
+
+/** What a handshake has shown. */
+export type Admitted = Readonly<{ claims: AccessClaims; capabilities: readonly string[] }>;
+
+type Engine = Server['engine'];
+/** Engine.IO's connection, as far as the doorman needs it. */
+type Wire = Pick<Socket['conn'], 'close' | 'prependListener'>;
+
+const originOf = (url: string): string => {
+  const { protocol, hostname, port } = new URL(url);
+  // All of loopback's names are one origin: a laptop's browser uses any of them.
+  return LOOPBACK_NAMES.has(hostname) ? `${protocol}//localhost:${port}` : new URL(url).origin;
+};
+
+/** A refusal as `connect_error` has it: the code as its message. */
+const connectError = (error: unknown): Error => {
+  const { code, details } =
+    error instanceof Rejection ? error : { code: 'unavailable' as const, details: {} };
+  const { retryable } = REJECTION_STATUS[code];
+  return Object.assign(new Error(code), { data: { code, retryable, ...details } });
+};
+
+/** Decides who may connect, before there is a socket (findings R8 and R9). */
+@Injectable()
+export class Doorman {
+  readonly #origins: ReadonlySet<string>;
+  readonly #isLimiting: boolean;
+  readonly #asked = new WeakMap<Wire, number>();
+
+  constructor(
+    private readonly tokens: AccessTokens,
+    private readonly limiter: RateLimiter,
+    private readonly connections: Connections,
+    @Inject(CONFIG) config: Config,
+  ) {
+    const others = config.ALLOWED_ORIGINS.split(',').map((origin) => origin.trim());
+    const allowed = [config.PUBLIC_URL, ...others].filter((origin) => URL.canParse(origin));
+    this.#origins = new Set(allowed.map(originOf));
+    this.#isLimiting = config.RATE_LIMIT_COMMANDS;
+  }
+
+  /** Engine.IO's `allowRequest`: foreign origins and tokens in the query are refused by 403. */
+  async allowRequest(
+    request: IncomingMessage,
+    answer: (reason: string | null | undefined, allowed: boolean) => void,
+  ): Promise<void> {
+    const { origin } = request.headers;
+    if (origin !== undefined && !this.#isAllowed(origin)) return answer('foreign_origin', false);
+    const { searchParams } = new URL(request.url ?? '/', 'ws://localhost');
+    if (SECRETS_IN_QUERY.some((name) => searchParams.has(name)))
+      return answer('token_in_query', false);
+    if ((await this.#wait(ADDRESS_LIMIT, addressOf(request))) === 0) return answer(null, true);
+    // Engine.IO has no 429, so it is said on the wire itself.
+    request.socket.end(
+      'HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nConnection: close\r\n\r\n',
+    );
+  }
+
+  #isAllowed(origin: string): boolean {
+    return URL.canParse(origin) && this.#origins.has(originOf(origin));
+  }
+
+  async #wait(limit: Limit, key: string): Promise<number> {
+    return this.#isLimiting ? this.limiter.take(limit, key) : 0;
+  }
+
+  /** Socket.IO's middleware: leaves what it found out in `socket.data`. */
+  async authenticate(socket: Socket, next: (error?: Error) => void): Promise<void> {
+    try {
+      socket.data = await this.#admit(socket.handshake.auth);
+      next();
+    } catch (error) {
+      next(connectError(error));
+      // One try a connection; the answer goes out first.
+      setImmediate(() => socket.conn.close());
+    }
+  }
+
+  async #admit(auth: unknown): Promise<Admitted> {
+    const read = authSchema.safeParse(auth);
+    if (!read.success) {
+      const isTokenless = read.error.issues.some(({ path }) => path[0] === 'token');
+      throw new Rejection(
+        isTokenless ? 'unauthorized' : 'bad_request',
+        'The handshake takes auth: { token, protocol: 1, capabilities: [] }.',
+      );
+    }
+    const claims = await this.tokens.verify(read.data.token);
+    const retryAfterMs = await this.#wait(PERSON_LIMIT, claims.userId);
+    if (retryAfterMs > 0)
+      throw new Rejection('rate_limited', 'Connects too often.', { retryAfterMs });
+    this.connections.mustHavePlace(claims);
+    return { claims, capabilities: read.data.capabilities };
+  }
+
+  /** Closes connections that send binary, which nothing here takes, or knock at many namespaces. */
+  guard(engine: Engine): void {
+    engine.on('connection', (wire: Wire) => {
+      wire.prependListener('data', (packet: unknown) => {
+        if (!this.#isDecent(wire, packet)) wire.close();
+      });
+    });
+  }
+
+  #isDecent(wire: Wire, packet: unknown): boolean {
+    if (typeof packet !== 'string') return false;
+    const [type, first] = packet;
+    if (type === '5' || type === '6') return false;
+    if (type !== '0' || first !== '/') return true;
+    const asked = (this.#asked.get(wire) ?? 0) + 1;
+    this.#asked.set(wire, asked);
+    return asked <= NAMESPACES_MAX;
+  }
+}
+
+/** A trusted proxy on this machine appends who it speaks for; what came before is hearsay. */
+const addressOf = ({ socket, headers }: IncomingMessage): string => {
+  const seen = socket.remoteAddress ?? '';
+  const isProxied = seen === '127.0.0.1' || seen === '::1' || seen === '::ffff:127.0.0.1';
+  const forwarded = isProxied ? String(headers['x-forwarded-for'] ?? '') : '';
+  return forwarded.split(',').at(-1)?.trim() || seen;
+};

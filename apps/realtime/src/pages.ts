@@ -1,0 +1,142 @@
+import {
+  factFrom,
+  mayRead,
+  type ConversationView,
+  type Fact,
+  type Interval,
+  type MemberView,
+  type ReceiptView,
+  type StoredEntry,
+} from '#domain';
+import type { Stored, Views } from '#platform';
+import { isFor } from './deliveries.js';
+import { cursorOf } from './cursor.js';
+
+/** Facts one page holds at most (abuse 52). */
+export const PAGE_FACTS_MAX = 200;
+/** Members up to which a conversation's marks are told one by one (design decision 5). */
+export const RECEIPT_MEMBERS_MAX = 32;
+/** Receipts one page holds: the newest; a device away for longer asks for those it shows. */
+const PAGE_RECEIPTS_MAX = 1_000;
+
+/** How far one member has got, as clients know it. */
+export type ReceiptState = Readonly<
+  Omit<ReceiptView, 'at'> & {
+    /** Place in the log, a decimal string. */
+    position: string;
+  }
+>;
+
+/** A piece of what a device missed. */
+export type Page = Readonly<{
+  facts: readonly Fact[];
+  receipts: readonly ReceiptState[];
+  cursor: string;
+  more: boolean;
+}>;
+
+/** The stretch of the log a page covers: after `from`, up to and with `to`. */
+export type Stretch = Readonly<{ userId: string; from: number; to: number; limit: number }>;
+
+/** Where a person is and was, and which of those conversations may hold news. */
+export type Stays = Readonly<{
+  /** Complete up to here. */
+  upTo: number;
+  members: readonly Stored<MemberView>[];
+  /** Conversations with facts after the cursor; the others need not be read. */
+  active: readonly string[];
+  /** Conversations whose marks are told. */
+  small: readonly string[];
+}>;
+
+const mayHave = (intervals: readonly Interval[], from: number): boolean =>
+  intervals.some(({ to }) => to === undefined || to > from);
+
+/** Reads what a person missed from the views; whoever calls has seen that these stand far enough. */
+export class Pages {
+  constructor(private readonly views: Views) {}
+
+  /** All stays of a person, past ones too: what was said during one may still be owed. */
+  members(userId: string): Promise<readonly Stored<MemberView>[]> {
+    return this.views.find<MemberView>('members', { filter: { userId } });
+  }
+
+  /** Which conversations have news after a position, from views that have passed `upTo`. */
+  async stays(members: Stays['members'], from: number, upTo: number): Promise<Stays> {
+    const readable = members.filter(({ intervals }) => mayHave(intervals, from));
+    const conversations = await this.views.get<ConversationView>(
+      'conversations',
+      readable.map(({ conversationId }) => conversationId),
+    );
+    const news = new Set<string>();
+    for (const { _id, position } of conversations) if (position > from) news.add(_id);
+    // Following leaves no trace in the conversation itself.
+    for (const { conversationId, position } of readable)
+      if (position > from) news.add(conversationId);
+    const small = conversations.filter((view) => view.members <= RECEIPT_MEMBERS_MAX);
+    return { upTo, members, active: [...news], small: small.map(({ _id }) => _id) };
+  }
+
+  /** The next page of a stretch; `more` where it ends before the stretch does. */
+  async page({ userId, from, to, limit }: Stretch, stays: Stays, end: string): Promise<Page> {
+    const intervals = new Map(
+      stays.members.map((member) => [member.conversationId, member.intervals]),
+    );
+    const found =
+      stays.active.length === 0 || to <= from
+        ? []
+        : await this.views.find<StoredEntry>('history', {
+            filter: {
+              conversationId: { $in: stays.active },
+              position: { $gt: from, $lte: to },
+            },
+            sort: { position: 1 },
+            limit,
+          });
+    const last = found.at(-1);
+    const more = found.length === limit && last !== undefined && last.position < to;
+    const upTo = more ? last.position : to;
+    const facts = found
+      .filter((entry) => mayRead(intervals.get(entry.conversationId) ?? [], entry.position))
+      .map(factFrom)
+      .filter((fact) => isFor(fact, userId));
+    return {
+      facts,
+      receipts: await this.#receipts(userId, stays.small, from, upTo),
+      cursor: more ? cursorOf({ position: last.position, eventId: last._id }) : end,
+      more,
+    };
+  }
+
+  async #receipts(
+    userId: string,
+    small: readonly string[],
+    from: number,
+    to: number,
+  ): Promise<ReceiptState[]> {
+    if (to <= from) return [];
+    const position = { $gt: from, $lte: to };
+    const sort = { position: -1 } as const;
+    const limit = PAGE_RECEIPTS_MAX;
+    const own = await this.views.find<ReceiptView>('receipts', {
+      filter: { userId, position },
+      sort,
+      limit,
+    });
+    const others =
+      small.length === 0
+        ? []
+        : await this.views.find<ReceiptView>('receipts', {
+            filter: { conversationId: { $in: small }, position },
+            sort,
+            limit,
+          });
+    const known = new Map([...own, ...others].map((receipt) => [receipt._id, receipt]));
+    return [...known.values()].map(toState);
+  }
+}
+
+const toState = (receipt: Stored<ReceiptView>): ReceiptState => {
+  const { conversationId, userId, read, readNumber, delivered, position } = receipt;
+  return { conversationId, userId, read, readNumber, delivered, position: String(position) };
+};

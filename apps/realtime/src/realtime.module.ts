@@ -1,0 +1,62 @@
+import {
+  Controller,
+  Get,
+  Module,
+  ServiceUnavailableException,
+  type DynamicModule,
+} from '@nestjs/common';
+import { CommandsModule, type Ports } from '#commands';
+import { Connections } from './connections.js';
+import { Doorman } from './doorman.js';
+import { Following } from './following.js';
+import { Inbox } from './inbox.js';
+import { Limits } from './limits.js';
+import { DeliveryLoop } from './loop.js';
+import { ReceiptNews } from './receipts.js';
+import { Requests } from './requests.js';
+import { Resume } from './resume.js';
+import { Rooms } from './rooms.js';
+import { SocketGateway } from './socket.gateway.js';
+
+/** Says whether this process takes sockets and follows the log. */
+@Controller()
+export class ReadinessController {
+  constructor(private readonly gateway: SocketGateway) {}
+
+  @Get('readyz')
+  ready(): object {
+    if (this.gateway.isReady) return { status: 'ready' };
+    throw new ServiceUnavailableException('The loop does not follow the log yet.');
+  }
+
+  @Get('livez')
+  live(): object {
+    return { status: 'live' };
+  }
+}
+
+/** The socket door's parts. */
+@Module({})
+export class RealtimeModule {
+  /** Stands on the given ports. */
+  static on(ports: Ports): DynamicModule {
+    return {
+      module: RealtimeModule,
+      imports: [CommandsModule.on(ports)],
+      controllers: [ReadinessController],
+      providers: [
+        Rooms,
+        ReceiptNews,
+        DeliveryLoop,
+        Following,
+        Resume,
+        Connections,
+        Doorman,
+        Limits,
+        Requests,
+        Inbox,
+        SocketGateway,
+      ],
+    };
+  }
+}

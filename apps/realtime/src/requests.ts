@@ -1,0 +1,98 @@
+import { Injectable } from '@nestjs/common';
+import { z } from 'zod';
+import { checked, id, ReceiptsDoor } from '#commands';
+import { reject } from '#domain';
+import { AccessTokens } from '#platform';
+import type { Connection } from './connections.js';
+import { placeOf } from './cursor.js';
+import { Limits } from './limits.js';
+import { PAGE_FACTS_MAX } from './pages.js';
+import type { Reader } from './reader.js';
+import { Resume } from './resume.js';
+
+const resumeSchema = z.strictObject({
+  v: z.literal(1),
+  cursor: z.string().max(100).nullable(),
+  limit: z.int().min(1).max(PAGE_FACTS_MAX).optional(),
+});
+const ackSchema = z.strictObject({
+  v: z.literal(1),
+  position: z.string().regex(/^(0|[1-9]\d{0,15})$/),
+});
+const markSchema = z.strictObject({
+  v: z.literal(1),
+  id,
+  data: z.strictObject({
+    conversationId: id,
+    kind: z.enum(['delivered', 'read']),
+    seq: z.int().min(0),
+  }),
+});
+const refreshSchema = z.strictObject({ v: z.literal(1), token: z.string().min(1) });
+
+/** What is answered to an event, and what is done once the answer is on its way. */
+export type Answer = Readonly<{ answer: object; afterwards?: () => void }>;
+
+type Handle = (connection: Connection, payload: unknown) => Promise<Answer>;
+
+/** The events of the socket door that are no commands: resuming, marks, tokens. */
+@Injectable()
+export class Requests {
+  readonly #handles = new Map<string, Handle>([
+    ['resume', (connection, payload) => this.#resume(connection, payload)],
+    ['receipt.mark', (connection, payload) => this.#mark(connection, payload)],
+    ['auth.refresh', (connection, payload) => this.#refresh(connection, payload)],
+  ]);
+
+  constructor(
+    private readonly resumes: Resume,
+    private readonly receipts: ReceiptsDoor,
+    private readonly tokens: AccessTokens,
+    private readonly limits: Limits,
+  ) {}
+
+  /** How an event is handled; nothing where nobody knows it. */
+  of(name: string): Handle | undefined {
+    return this.#handles.get(name);
+  }
+
+  /** A cumulative acknowledgement: what was told up to there has arrived. Gives whether it is one. */
+  acknowledge({ reader }: Connection, payload: unknown): boolean {
+    const read = ackSchema.safeParse(payload);
+    if (read.success) this.#delivered(reader, Number(read.data.position));
+    return read.success;
+  }
+
+  async #resume(connection: Connection, payload: unknown): Promise<Answer> {
+    const { cursor, limit } = checked(resumeSchema, payload);
+    const { reader } = connection;
+    await this.limits.mayResume(reader.deviceId);
+    // Whoever asks for what comes after has what came before.
+    if (cursor !== null) this.#delivered(reader, placeOf(cursor).position);
+    const { page, position, afterwards } = await this.resumes.resume(reader, { cursor, limit });
+    connection.resumed(page.live);
+    return { answer: { data: page, position }, afterwards };
+  }
+
+  async #mark({ reader }: Connection, payload: unknown): Promise<Answer> {
+    const { data } = checked(markSchema, payload);
+    const { userId, deviceId: device } = reader;
+    return { answer: await this.receipts.mark({ ...data, userId, device }) };
+  }
+
+  async #refresh(connection: Connection, payload: unknown): Promise<Answer> {
+    const { token } = checked(refreshSchema, payload);
+    const { userId, deviceId, expiresAtMs } = await this.tokens.verify(token);
+    if (userId !== connection.reader.userId || deviceId !== connection.reader.deviceId)
+      reject('unauthorized', 'This token is of another person or device.');
+    connection.expiresAtMs = Math.max(connection.expiresAtMs, expiresAtMs);
+    return { answer: { data: { expiresAt: new Date(connection.expiresAtMs).toISOString() } } };
+  }
+
+  #delivered(reader: Reader, position: number): void {
+    const { userId, deviceId: device } = reader;
+    const reached = reader.acknowledge(position);
+    if (reached.length > 0)
+      this.receipts.delivered(reached.map((mark) => ({ ...mark, userId, device })));
+  }
+}

@@ -1,0 +1,225 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { Rejection, reject, type Fact, type MemberView } from '#domain';
+import { crashPoint, LogUnavailable, type Checkpoint, EventStore, Views } from '#platform';
+import { cursorOf, ORIGIN, placeOf, resync } from './cursor.js';
+import { DeliveryLoop } from './loop.js';
+import { PAGE_FACTS_MAX, Pages, type Page, type Stays } from './pages.js';
+import type { Reader, Told } from './reader.js';
+import { Rooms } from './rooms.js';
+
+/** How long a resume waits for the views; past it the client is told to try again. */
+const VIEWS_WITHIN_MS = 5_000;
+
+/** The views that a page of facts is read from, and those of a page's receipts. */
+const FACT_VIEWS = ['members', 'conversations', 'history'] as const;
+const RECEIPT_VIEWS = ['receipts'] as const;
+
+/** What a client asks for. */
+export type ResumeRequest = Readonly<{ cursor: string | null; limit?: number | undefined }>;
+
+/** The answer to a resume, and what is to be done once it is on its way. */
+export type Resumed = Readonly<{
+  page: Page & Readonly<{ live: boolean }>;
+  position: string;
+  afterwards: () => void;
+}>;
+
+/** Where a person is at a place in the log that the members' view has passed; true: as follower. */
+export const roomsAt = (members: readonly MemberView[], position: number): Map<string, boolean> => {
+  const rooms = new Map<string, boolean>();
+  for (const { conversationId, intervals, role } of members) {
+    const stay = intervals.find(
+      ({ from, to }) => from <= position && (to === undefined || to > position),
+    );
+    if (!stay) continue;
+    // The role is that of an open last stay; of another, the loop is about to tell how it ends.
+    const isKnown = stay.to === undefined && stay === intervals.at(-1);
+    rooms.set(conversationId, !isKnown || role === undefined || role === 'follower');
+  }
+  return rooms;
+};
+
+const toldOf = ({ position, conversationId, type, seq, actor }: Fact): Told => ({
+  position: Number(position),
+  bytes: 0,
+  conversationId,
+  seq: type === 'message.sent' ? seq : undefined,
+  actor,
+});
+
+const nothing = (): void => undefined;
+
+/**
+ * Brings a socket from its cursor to live: it enters its rooms at the loop's position P and keeps
+ * what comes, pages what lies between cursor and P from views that have reached P, then lives.
+ */
+@Injectable()
+export class Resume {
+  readonly #logger = new Logger('Resume');
+  readonly #pages: Pages;
+  /** Under way: a herd comes back with few cursors and waits for few positions. */
+  readonly #asked = new Map<string, Promise<boolean>>();
+  readonly #stays = new WeakMap<Reader, Stays>();
+  readonly #busy = new WeakSet<Reader>();
+
+  constructor(
+    private readonly store: EventStore,
+    private readonly views: Views,
+    private readonly rooms: Rooms,
+    private readonly loop: DeliveryLoop,
+  ) {
+    this.#pages = new Pages(views);
+  }
+
+  /** One page towards live. Throws `resync_required` for a bad cursor, `behind` while views lag. */
+  async resume(reader: Reader, { cursor, limit }: ResumeRequest): Promise<Resumed> {
+    if (this.#busy.has(reader))
+      reject('rate_limited', 'One resume at a time; wait for its answer.', { retryAfterMs: 100 });
+    this.#busy.add(reader);
+    try {
+      const from = cursor === null ? undefined : await this.#place(cursor);
+      reader.forget();
+      this.rooms.leave(reader);
+      if (!from) return await this.#fromHead(reader);
+      return await this.#from(reader, from, limit ?? PAGE_FACTS_MAX);
+    } catch (error) {
+      this.rooms.leave(reader);
+      return this.#fail(error);
+    } finally {
+      reader.moves = undefined;
+      this.#busy.delete(reader);
+    }
+  }
+
+  #fail(error: unknown): never {
+    if (error instanceof Rejection || error instanceof LogUnavailable) throw error;
+    this.#logger.warn(`A resume failed: ${String(error)}`);
+    throw new Rejection('unavailable', 'What was missed cannot be read now; try again.', {
+      cause: String(error),
+    });
+  }
+
+  /** A new device: hears from here on, what came before is in the REST history. */
+  async #fromHead(reader: Reader): Promise<Resumed> {
+    await this.#enter(reader);
+    const place = this.loop.at;
+    const page = { facts: [], receipts: [], cursor: cursorOf(place), more: false };
+    return this.#live(reader, page, place.position);
+  }
+
+  async #from(reader: Reader, from: Checkpoint, limit: number): Promise<Resumed> {
+    const { userId } = reader;
+    const early = await this.#early(reader, from.position, limit);
+    if (early) return this.#more(reader, early);
+    const before = await this.#enter(reader);
+    // A cursor given by a node that is ahead of this one has nothing in between.
+    const place = this.loop.at.position < from.position ? from : this.loop.at;
+    const heardPosition = this.loop.heardPosition;
+    await this.#reached(heardPosition, this.loop.at.position);
+    const members = before ?? (await this.#pages.members(userId));
+    const stays = await this.#pages.stays(members, from.position, heardPosition);
+    const stretch = { userId, from: from.position, to: place.position, limit };
+    const page = await this.#pages.page(stretch, stays, cursorOf(place));
+    crashPoint('realtime.mid-page');
+    if (page.more) this.#stays.set(reader, stays);
+    return page.more || reader.overflowed
+      ? this.#more(reader, page)
+      : this.#live(reader, page, place.position);
+  }
+
+  /** A page from before the place that views are known to have reached needs no room and no wait. */
+  async #early(reader: Reader, from: number, limit: number): Promise<Page | undefined> {
+    let stays = this.#stays.get(reader);
+    this.#stays.delete(reader);
+    if (!stays || stays.upTo <= from) {
+      const upTo = await this.#checkpoint();
+      if (upTo >= this.loop.heardPosition || upTo <= from) return undefined;
+      stays = await this.#pages.stays(await this.#pages.members(reader.userId), from, upTo);
+    }
+    const stretch = { userId: reader.userId, from, to: stays.upTo, limit };
+    const page = await this.#pages.page(stretch, stays, '');
+    if (!page.more) return undefined;
+    this.#stays.set(reader, stays);
+    return page;
+  }
+
+  /**
+   * Enters the rooms as they are at this very place of the loop. Gives the stays it read, unless
+   * the person has moved since.
+   */
+  async #enter(reader: Reader): Promise<Stays['members'] | undefined> {
+    reader.moves = [];
+    const position = this.loop.heardPosition;
+    await this.#reached(position, ORIGIN.position);
+    const members = await this.#pages.members(reader.userId);
+    const { moves } = reader;
+    reader.moves = undefined;
+    this.rooms.join(reader, roomsAt(members, position));
+    for (const move of moves) this.rooms.move(reader, move);
+    return moves.length === 0 ? members : undefined;
+  }
+
+  #more(reader: Reader, page: Page): Resumed {
+    this.rooms.leave(reader);
+    const position = Number(page.facts.at(-1)?.position ?? ORIGIN.position);
+    return this.#answer(reader, { ...page, more: true, live: false }, position, nothing);
+  }
+
+  #live(reader: Reader, page: Page, position: number): Resumed {
+    return this.#answer(reader, { ...page, live: true }, position, () => {
+      crashPoint('realtime.page-before-live');
+      reader.live(position);
+    });
+  }
+
+  #answer(
+    reader: Reader,
+    page: Resumed['page'],
+    position: number,
+    afterwards: () => void,
+  ): Resumed {
+    reader.paged(page.facts.map(toldOf));
+    return { page, position: String(Math.max(position, 0)), afterwards };
+  }
+
+  async #place(cursor: string): Promise<Checkpoint> {
+    const place = placeOf(cursor);
+    if (place.position < 0 || cursor === cursorOf(this.loop.at)) return place;
+    const isKnown = await this.#once(cursor, async () => {
+      const event = await this.store.at(place.position);
+      return event?.id === place.eventId;
+    });
+    return isKnown ? place : resync();
+  }
+
+  /** Waits until views of facts have reached one position and those of receipts another. */
+  async #reached(facts: number, receipts: number): Promise<void> {
+    const [hasFacts, hasReceipts] = await Promise.all([
+      this.#viewsReached(FACT_VIEWS, facts),
+      this.#viewsReached(RECEIPT_VIEWS, receipts),
+    ]);
+    if (!hasFacts || !hasReceipts)
+      reject('behind', 'The read models are catching up; try again.', { retryAfterMs: 1_000 });
+  }
+
+  async #viewsReached(views: readonly string[], position: number): Promise<boolean> {
+    if (position < 0) return true;
+    return this.#once(`${views[0]}:${position}`, () =>
+      this.views.reached(views, position, VIEWS_WITHIN_MS),
+    );
+  }
+
+  async #checkpoint(): Promise<number> {
+    const views = [...FACT_VIEWS, ...RECEIPT_VIEWS];
+    const reached = await Promise.all(views.map((view) => this.views.checkpoint(view)));
+    return Math.min(...reached);
+  }
+
+  #once(key: string, ask: () => Promise<boolean>): Promise<boolean> {
+    const asked = this.#asked.get(key);
+    if (asked) return asked;
+    const asking = ask().finally(() => this.#asked.delete(key));
+    this.#asked.set(key, asking);
+    return asking;
+  }
+}

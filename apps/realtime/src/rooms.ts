@@ -1,0 +1,123 @@
+import { Injectable } from '@nestjs/common';
+import type { Delivery } from './deliveries.js';
+import type { Emission } from './frames.js';
+import type { Move, Reader } from './reader.js';
+
+const NO_READERS: ReadonlySet<Reader> = new Set();
+
+/** Who hears of what: readers by conversation and by person. Changed only by the delivery loop. */
+@Injectable()
+export class Rooms {
+  readonly #rooms = new Map<string, Set<Reader>>();
+  readonly #people = new Map<string, Set<Reader>>();
+
+  /** A socket has connected; it hears nothing yet, but its person's moves reach it. */
+  add(reader: Reader): void {
+    let readers = this.#people.get(reader.userId);
+    if (!readers) this.#people.set(reader.userId, (readers = new Set()));
+    readers.add(reader);
+  }
+
+  /** A socket is gone. */
+  remove(reader: Reader): void {
+    this.leave(reader);
+    const readers = this.#people.get(reader.userId);
+    readers?.delete(reader);
+    if (readers?.size === 0) this.#people.delete(reader.userId);
+  }
+
+  readersOf(userId: string): ReadonlySet<Reader> {
+    return this.#people.get(userId) ?? NO_READERS;
+  }
+
+  /** Everyone in a conversation who hears now. */
+  in(conversationId: string): ReadonlySet<Reader> {
+    return this.#rooms.get(conversationId) ?? NO_READERS;
+  }
+
+  /** A reader enters its rooms and begins to keep what it hears. */
+  join(reader: Reader, rooms: ReadonlyMap<string, boolean>): void {
+    reader.join();
+    for (const [conversationId, following] of rooms) this.#enter(reader, conversationId, following);
+  }
+
+  /** A reader leaves all its rooms. */
+  leave(reader: Reader): void {
+    for (const conversationId of reader.rooms) this.#drop(reader, conversationId);
+    reader.rooms.clear();
+    reader.leave();
+  }
+
+  /** Lets in, tells and lets out, in that order. */
+  deliver(delivery: Delivery, emission: Emission): void {
+    const { conversationId, following, enter, audience, exit } = delivery;
+    for (const userId of enter) this.#move(userId, { conversationId, enters: true, following });
+    if (audience === 'room') this.#tellRoom(conversationId, emission);
+    else for (const userId of audience) this.tellPerson(userId, emission);
+    for (const userId of exit) this.#move(userId, { conversationId, enters: false, following });
+  }
+
+  /** Whether anybody would hear of a delivery, so that it need not be encoded for nobody. */
+  isHeard({ conversationId, enter, audience }: Delivery): boolean {
+    if (this.#rooms.has(conversationId)) return true;
+    return [...enter, ...(audience === 'room' ? [] : audience)].some((userId) =>
+      this.#people.has(userId),
+    );
+  }
+
+  /** Tells every socket of a person. */
+  tellPerson(userId: string, emission: Emission, except?: string): void {
+    for (const reader of this.readersOf(userId)) {
+      if (reader.deviceId !== except) this.#tell(reader, emission);
+    }
+  }
+
+  #tellRoom(conversationId: string, emission: Emission): void {
+    const readers = this.#rooms.get(conversationId);
+    if (readers) for (const reader of readers) this.#tell(reader, emission);
+  }
+
+  #tell(reader: Reader, emission: Emission): void {
+    const before = reader.state;
+    reader.tell(emission);
+    if (before !== 'away' && reader.state === 'away') this.leave(reader);
+  }
+
+  #move(userId: string, move: Move): void {
+    for (const reader of this.readersOf(userId)) {
+      reader.moves?.push(move);
+      if (reader.state !== 'away') this.move(reader, move);
+    }
+  }
+
+  /** Lets one reader in or out, as the members' view would have it. */
+  move(reader: Reader, { conversationId, enters, following }: Move): void {
+    if (enters) {
+      // Following what one administers changes nothing; becoming an admin ends mere following.
+      const already = reader.rooms.has(conversationId);
+      this.#enter(
+        reader,
+        conversationId,
+        following && (!already || reader.isFollowing(conversationId)),
+      );
+    } else if (!following || reader.isFollowing(conversationId)) {
+      this.#drop(reader, conversationId);
+      reader.rooms.delete(conversationId);
+      reader.setFollowing(conversationId, false);
+    }
+  }
+
+  #enter(reader: Reader, conversationId: string, following: boolean): void {
+    let room = this.#rooms.get(conversationId);
+    if (!room) this.#rooms.set(conversationId, (room = new Set()));
+    room.add(reader);
+    reader.rooms.add(conversationId);
+    reader.setFollowing(conversationId, following);
+  }
+
+  #drop(reader: Reader, conversationId: string): void {
+    const room = this.#rooms.get(conversationId);
+    room?.delete(reader);
+    if (room?.size === 0) this.#rooms.delete(conversationId);
+  }
+}

@@ -1,0 +1,41 @@
+import type { ScriptaError } from './errors.js';
+import type { Ended } from './outbox.js';
+import type { Fact, FactOf, FactType, ReceiptsMoved, ReceiptState } from './protocol.js';
+import type { Runtime } from './runtime.js';
+import type { ScriptaStorage } from './storage.js';
+
+/** How the client stands: `live` means that facts arrive as they happen. */
+export type State = 'connecting' | 'resuming' | 'live' | 'closed';
+
+/** What the client tells the application. */
+export type ScriptaEvents = { [Type in FactType]: FactOf<Type> } & {
+  /** Every fact, whatever its type: each once, in the order of its conversation. */
+  fact: Fact;
+  'receipts.moved': ReceiptsMoved;
+  /** Marks as they stand, after having been away. */
+  receipts: readonly ReceiptState[];
+  state: State;
+  /** The log is another than it was: fetch lists and history anew. */
+  resync: undefined;
+  /** How a command ended, also one of an earlier run. */
+  ended: Ended;
+  /** The server does not let this client in any more: log in, and connect again. */
+  refused: ScriptaError;
+};
+
+/** Where the platform is, who speaks, and where to keep things. */
+export type ScriptaOptions = Readonly<{
+  url: string | Readonly<{ rest: string; socket: string }>;
+  token?: string;
+  userId?: string;
+  deviceId?: string;
+  storage?: ScriptaStorage;
+  runtime?: Runtime;
+}>;
+
+/** What a group is made of. */
+export type NewGroup = Readonly<{
+  name: string;
+  members: readonly string[];
+  conversationId?: string;
+}>;

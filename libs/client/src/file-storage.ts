@@ -1,0 +1,82 @@
+import { open, readFile, rename, type FileHandle } from 'node:fs/promises';
+import type { ScriptaStorage } from './storage.js';
+
+/** Lines after which the journal is written anew with only what still holds. */
+const COMPACT_LINES = 10_000;
+
+type Line = readonly [key: string, value?: unknown];
+
+const parse = (text: string): Line[] =>
+  text.split('\n').flatMap((line): Line[] => {
+    try {
+      // The journal is this class's own.
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+      return line === '' ? [] : [JSON.parse(line) as Line];
+    } catch (error) {
+      // The last line of a process that was killed may be torn; it was never flushed.
+      if (error instanceof SyntaxError) return [];
+      throw error;
+    }
+  });
+
+/** Keeps things in one file of a Node process: a journal of JSON lines, compacted now and then. */
+export class FileStorage implements ScriptaStorage {
+  readonly #kept = new Map<string, unknown>();
+  #pending: string[] = [];
+  #lines = 0;
+  #writing: Promise<void> = Promise.resolve();
+  #file: FileHandle | undefined;
+
+  constructor(private readonly path: string) {}
+
+  readonly load = async (): Promise<ReadonlyMap<string, unknown>> => {
+    const text = await readFile(this.path, 'utf8').catch((error: unknown) => {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
+      throw error;
+    });
+    for (const [key, value] of parse(text)) this.#keep(key, value);
+    await this.#compact();
+    return new Map(this.#kept);
+  };
+
+  readonly put = (key: string, value: unknown): void => {
+    this.#keep(key, value);
+    this.#pending.push(JSON.stringify(value === undefined ? [key] : [key, value]));
+    if (this.#pending.length === 1) this.#writing = this.#writing.then(() => this.#write());
+  };
+
+  readonly flush = (): Promise<void> => this.#writing;
+
+  /** Flushes and lets go of the file. */
+  readonly close = async (): Promise<void> => {
+    await this.flush();
+    await this.#file?.close();
+    this.#file = undefined;
+  };
+
+  #keep(key: string, value: unknown): void {
+    if (value === undefined) this.#kept.delete(key);
+    else this.#kept.set(key, value);
+  }
+
+  async #write(): Promise<void> {
+    const lines = this.#pending;
+    this.#pending = [];
+    this.#lines += lines.length;
+    if (this.#lines > COMPACT_LINES || !this.#file) return this.#compact();
+    await this.#file.appendFile(lines.map((line) => `${line}\n`).join(''));
+    await this.#file.datasync();
+  }
+
+  async #compact(): Promise<void> {
+    const lines = [...this.#kept].map((entry) => `${JSON.stringify(entry)}\n`);
+    const draft = await open(`${this.path}.new`, 'w');
+    await draft.appendFile(lines.join(''));
+    await draft.datasync();
+    await draft.close();
+    await rename(`${this.path}.new`, this.path);
+    await this.#file?.close();
+    this.#file = await open(this.path, 'a');
+    this.#lines = lines.length;
+  }
+}

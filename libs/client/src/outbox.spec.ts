@@ -1,0 +1,115 @@
+import { expect, it } from 'vitest';
+import { ScriptaError } from './errors.js';
+import { Outbox, type Outgoing } from './outbox.js';
+import type { Accepted } from './protocol.js';
+import { systemRuntime } from './runtime.js';
+import { MemoryStorage } from './storage.js';
+
+const accepted: Accepted = { duplicate: false, data: {}, position: '1' };
+const refusal = (code: string, more: object = {}): ScriptaError =>
+  new ScriptaError({ code, message: code, retryable: false, ...more });
+
+type Script = (command: Outgoing, times: number) => Accepted | ScriptaError;
+
+/** An outbox whose wire answers by a script, and what went over the wire. */
+const outboxOf = (script: Script, storage = new MemoryStorage()) => {
+  const carried: Outgoing[] = [];
+  const inFlight = { now: 0, most: 0 };
+  const carry = async (_name: string, command: Outgoing): Promise<Accepted> => {
+    carried.push(command);
+    inFlight.most = Math.max(inFlight.most, (inFlight.now += 1));
+    await Promise.resolve();
+    inFlight.now -= 1;
+    const answer = script(command, carried.length);
+    if (answer instanceof ScriptaError) throw answer;
+    return answer;
+  };
+  const outbox = new Outbox(systemRuntime, storage, carry, () => undefined);
+  const send = (text: string, lane = 'a') =>
+    outbox.enter({ lane, isCounted: true, name: 'message.send', data: { text } });
+  return { outbox, carried, inFlight, send, storage };
+};
+
+const sent = (carried: readonly Outgoing[]) => carried.map(({ n, data }) => [n, data['text']]);
+
+it('counts each conversation by itself, without a gap, one in flight at a time', async () => {
+  const { outbox, carried, inFlight, send } = outboxOf(() => accepted);
+  outbox.open();
+  await Promise.all([send('1'), send('2'), send('3')]);
+  await send('1', 'b');
+  expect(sent(carried)).toEqual([
+    [1, '1'],
+    [2, '2'],
+    [3, '3'],
+    [1, '1'],
+  ]);
+  expect(inFlight.most).toBe(1);
+});
+
+it('[V3] repeats the same id, n and body until it knows the outcome', async () => {
+  const { outbox, carried, send } = outboxOf((_, times) =>
+    times < 4 ? refusal('disconnected', { retryable: true, retryAfterMs: 0 }) : accepted,
+  );
+  outbox.open();
+  await send('hello');
+  expect(carried).toHaveLength(4);
+  expect(new Set(carried.map((command) => JSON.stringify(command))).size).toBe(1);
+});
+
+it('gives the n of a refused command to the next', async () => {
+  const { outbox, carried, send } = outboxOf(({ data }) =>
+    data['text'] === 'bad' ? refusal('invalid') : accepted,
+  );
+  outbox.open();
+  const outcomes = await Promise.allSettled([send('one'), send('bad'), send('two')]);
+  expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  expect(sent(carried)).toEqual([
+    [1, 'one'],
+    [2, 'bad'],
+    [2, 'two'],
+  ]);
+});
+
+it('learns its next n when it has forgotten how much it had sent', async () => {
+  const { outbox, carried, send } = outboxOf(({ n = 0 }) =>
+    n < 8 ? refusal('out_of_order', { details: { expected: 8 } }) : accepted,
+  );
+  outbox.open();
+  await send('again');
+  await send('more');
+  expect(carried.map(({ n }) => n)).toEqual([1, 8, 9]);
+  expect(carried[0]?.id).toBe(carried[1]?.id);
+});
+
+it('keeps what waits for the next run, which sends it with the same id and n', async () => {
+  const first = outboxOf(() => accepted);
+  first.outbox.open();
+  await first.send('one');
+  first.outbox.close();
+  const waiting = first.send('two');
+  first.outbox.abandon(refusal('closed'));
+  await expect(waiting).rejects.toMatchObject({ code: 'closed' });
+
+  const second = outboxOf(() => accepted, first.storage);
+  second.outbox.restore(await first.storage.load());
+  expect(second.outbox.size).toBe(1);
+  second.outbox.open();
+  await second.send('three');
+  expect(sent(second.carried)).toEqual([
+    [2, 'two'],
+    [3, 'three'],
+  ]);
+});
+
+it('waits as long as it is told before it tries again', async () => {
+  const times: number[] = [];
+  const { outbox, send } = outboxOf((_, attempt) => {
+    times.push(systemRuntime.now());
+    return attempt === 1
+      ? refusal('rate_limited', { retryable: true, retryAfterMs: 60 })
+      : accepted;
+  });
+  outbox.open();
+  await send('hello');
+  expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(55);
+});

@@ -1,0 +1,177 @@
+/** What each fact says, by its type. */
+export type FactData = {
+  'message.sent': Readonly<{ messageId: string; number: number; text: string }>;
+  'conversation.started': Readonly<{ kind: ConversationKind; name?: string }>;
+  'conversation.renamed': Readonly<{ name: string }>;
+  'members.added': Readonly<{ members: readonly string[]; role: Role }>;
+  'member.removed': Readonly<{ userId: string }>;
+  'member.left': Readonly<{ userId: string }>;
+  'role.changed': Readonly<{ userId: string; role: Role }>;
+  'broadcast.followed': Readonly<{ userId: string }>;
+  'broadcast.unfollowed': Readonly<{ userId: string }>;
+};
+
+/** Between two, among members, or from admins to an audience. */
+export type ConversationKind = 'direct' | 'group' | 'broadcast';
+/** What a member may do. */
+export type Role = 'owner' | 'admin' | 'member';
+/** The dotted name of a fact. */
+export type FactType = keyof FactData;
+
+/** Every type of fact there is. */
+export const FACT_TYPES = [
+  'message.sent',
+  'conversation.started',
+  'conversation.renamed',
+  'members.added',
+  'member.removed',
+  'member.left',
+  'role.changed',
+  'broadcast.followed',
+  'broadcast.unfollowed',
+] as const satisfies readonly FactType[];
+
+/** Something that happened in a conversation. */
+export type FactOf<Type extends FactType> = Readonly<{
+  v: 1;
+  id: string;
+  type: Type;
+  conversationId: string;
+  /** Place in the conversation; -1 for a fact outside its order. */
+  seq: number;
+  /** Place in the log, a decimal string. */
+  position: string;
+  at: string;
+  actor: string;
+  data: FactData[Type];
+  correlationId: string;
+  causationId: string;
+  /** The id of the command it came from. */
+  clientId: string;
+}>;
+/** Any fact; `type` tells which. */
+export type Fact = { [Type in FactType]: FactOf<Type> }[FactType];
+
+/** A mark that moved: it reached a device, or a person saw it. */
+export type MovedMark = Readonly<{
+  conversationId: string;
+  userId: string;
+  kind: 'delivered' | 'read';
+  seq: number;
+  at: string;
+}>;
+
+/** Marks that moved in one tick. */
+export type ReceiptsMoved = Readonly<{
+  v: 1;
+  id: string;
+  position: string;
+  marks: readonly MovedMark[];
+}>;
+
+/** How far one member has got. */
+export type ReceiptState = Readonly<{
+  conversationId: string;
+  userId: string;
+  read: number;
+  readNumber: number;
+  delivered: Readonly<Record<string, number>>;
+  position: string;
+}>;
+
+/** What an accepted command left. */
+export type Accepted = Readonly<{
+  duplicate: boolean;
+  position: string;
+  data: Readonly<Record<string, unknown>>;
+}>;
+
+/** A message that is in the log. */
+export type Sent = Readonly<{
+  messageId: string;
+  conversationId: string;
+  seq: number;
+  number: number;
+  at: string;
+  position: string;
+  duplicate: boolean;
+}>;
+
+/** The server's greeting. */
+export type Welcome = Readonly<{
+  v: 1;
+  userId: string;
+  deviceId: string;
+  protocol: number;
+  capabilities: readonly string[];
+  serverTime: string;
+}>;
+
+/** A page towards live. */
+export type ResumePage = Readonly<{
+  facts: readonly Fact[];
+  receipts: readonly ReceiptState[];
+  cursor: string;
+  more: boolean;
+  live: boolean;
+}>;
+
+/** A conversation as a list shows it. */
+export type ConversationItem = Readonly<{
+  conversationId: string;
+  kind: ConversationKind;
+  name?: string;
+  members: number;
+  role: Role | 'follower';
+  head: number;
+  number: number;
+  unread: number;
+  read: number;
+  last?: Readonly<{ messageId: string; seq: number; by: string; at: string; text: string }>;
+  updatedAt: string;
+}>;
+
+/** A page of a list. */
+export type PageOf<Item> = Readonly<{ items: readonly Item[]; cursor?: string }>;
+
+/** Who this device is. */
+export type Session = Readonly<{
+  token: string;
+  userId: string;
+  deviceId: string;
+  expiresAt?: string;
+}>;
+
+/** What logging in takes. `device.id` lets a client keep the id it has. */
+export type Login = Readonly<{
+  requestId: string;
+  code: string;
+  name?: string;
+  device?: Readonly<{ id?: string; name?: string; platform?: string }>;
+}>;
+
+/** What logging in gives. */
+export type Tokens = Readonly<{
+  accessToken: string;
+  expiresAt: string;
+  userId: string;
+  deviceId: string;
+  registered: boolean;
+}>;
+
+/** A conversation that was begun, or was there. */
+export type Started = Readonly<{ conversationId: string; seq: number; position: string }>;
+
+/** A person as others see them. */
+export type Person = Readonly<{ userId: string; name: string; username?: string }>;
+
+/** A member of a conversation. */
+export type Member = Readonly<{ userId: string; role: Role | 'follower'; joinedAt: string }>;
+
+/** A stretch of a conversation, by seq; both ends are left out. */
+export type Range = Readonly<{
+  before?: number;
+  after?: number;
+  limit?: number;
+  minPosition?: string;
+}>;

@@ -1,0 +1,87 @@
+import { ScriptaError, type Refusal } from './errors.js';
+import { pauseMs, sleep, type Runtime } from './runtime.js';
+
+/** A request that has no answer by then is given up. */
+const REQUEST_MS_MAX = 15_000;
+/** Attempts of a request that changes nothing, or carries an id that tells a repeat. */
+const ATTEMPTS_MAX = 5;
+/** Longest pause between them. */
+const RETRY_MS_MAX = 2_000;
+
+/** A query's parts; `undefined` ones are left out. */
+export type Query = Readonly<Record<string, string | number | undefined>>;
+
+const queryOf = (query: Query): string => {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined);
+  return given.length === 0
+    ? ''
+    : `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString()}`;
+};
+
+const refusalOf = (response: Response, body: unknown): ScriptaError => {
+  const problem: Partial<Refusal> & { detail?: string; title?: string } =
+    typeof body === 'object' && body !== null ? body : {};
+  const seconds = Number(response.headers.get('retry-after'));
+  return new ScriptaError({
+    code: problem.code ?? `http_${response.status}`,
+    message: problem.detail ?? problem.title ?? `The server answered ${response.status}.`,
+    retryable: response.status === 429 || response.status >= 500,
+    ...(seconds > 0 ? { retryAfterMs: seconds * 1_000 } : {}),
+    ...(problem.details ? { details: problem.details } : {}),
+  });
+};
+
+/** The REST side, over the platform's own `fetch`. */
+export class Rest {
+  constructor(
+    private readonly url: string,
+    private readonly runtime: Runtime,
+    private readonly token: () => string | undefined,
+  ) {}
+
+  /** Reads; tried again while the server is busy or away. */
+  async get<Body>(path: string, query: Query = {}): Promise<Body> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await this.send<Body>('GET', `${path}${queryOf(query)}`);
+      } catch (error) {
+        const isOver = attempt + 1 >= ATTEMPTS_MAX;
+        if (isOver || !(error instanceof ScriptaError) || !error.retryable) throw error;
+        const pause = error.retryAfterMs ?? pauseMs(this.runtime, attempt, RETRY_MS_MAX);
+        await sleep(this.runtime, pause);
+      }
+    }
+  }
+
+  /** Sends once. Throws a `ScriptaError` for a refusal, and where the server cannot be reached. */
+  async send<Body>(method: string, path: string, body?: object): Promise<Body> {
+    const token = this.token();
+    const response = await fetch(`${this.url}${path}`, {
+      method,
+      headers: {
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...(body ? { 'content-type': 'application/json' } : {}),
+      },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+      signal: AbortSignal.timeout(REQUEST_MS_MAX),
+    }).catch((cause: unknown) => {
+      const message = 'The server cannot be reached.';
+      throw new ScriptaError({ code: 'unreachable', message, retryable: true }, { cause });
+    });
+    const text = await response.text();
+    const answer: unknown = text === '' ? {} : parse(text);
+    if (!response.ok) throw refusalOf(response, answer);
+    // The server's answers are as its OpenAPI says.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    return answer as Body;
+  }
+}
+
+const parse = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const message = 'The answer is not JSON; is this the platform?';
+    throw new ScriptaError({ code: 'bad_answer', message, retryable: true }, { cause });
+  }
+};

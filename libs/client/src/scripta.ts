@@ -1,0 +1,369 @@
+import { Delivery } from './delivery.js';
+import { Emitter } from './emitter.js';
+import { ScriptaError } from './errors.js';
+import type { NewGroup, ScriptaEvents, ScriptaOptions, State } from './events.js';
+import { Link } from './link.js';
+import { Outbox } from './outbox.js';
+import type {
+  Accepted,
+  ConversationItem,
+  Fact,
+  Login,
+  Member,
+  PageOf,
+  Person,
+  Range,
+  Sent,
+  Session,
+  Started,
+  Tokens,
+} from './protocol.js';
+import { Rest, type Query } from './rest.js';
+import { pauseMs, sleep, systemRuntime, uuid4, type Runtime } from './runtime.js';
+import { MemoryStorage, type ScriptaStorage } from './storage.js';
+
+/** Facts one page of history holds. */
+const HISTORY_PAGE = 100;
+/** Longest pause before a hole in a conversation is looked into again. */
+const FILL_RETRY_MS_MAX = 2_000;
+/** Under this key the storage keeps who this device is. */
+const SESSION_KEY = 'session';
+
+/**
+ * One device of one person. Commands go through an outbox that survives reconnects (and restarts,
+ * with a storage that does); facts come each once and in the order of their conversation.
+ */
+export class Scripta {
+  readonly #runtime: Runtime;
+  readonly #storage: ScriptaStorage;
+  readonly #emitter = new Emitter<ScriptaEvents>();
+  readonly #rest: Rest;
+  readonly #link: Link;
+  readonly #outbox: Outbox;
+  readonly #delivery: Delivery;
+  readonly #deviceId: string | undefined;
+  #session: Session | undefined;
+  #restored: Promise<void> | undefined;
+  #state: State = 'closed';
+
+  constructor({ url, token, userId, deviceId, storage, runtime }: ScriptaOptions) {
+    const urls = typeof url === 'string' ? { rest: url, socket: url } : url;
+    this.#runtime = runtime ?? systemRuntime;
+    this.#storage = storage ?? new MemoryStorage();
+    this.#deviceId = deviceId;
+    if (token !== undefined)
+      this.#session = { token, userId: userId ?? '', deviceId: deviceId ?? '' };
+    this.#rest = new Rest(urls.rest, this.#runtime, () => this.#session?.token);
+    this.#link = new Link(urls.socket, this.#runtime, {
+      token: () => this.#session?.token ?? '',
+      welcome: (who) => this.#welcome(who),
+      fact: (fact) => this.#delivery.fact(fact),
+      moved: (moved) => this.#delivery.moved(moved),
+      behind: () => this.#delivery.resume(),
+      down: (next, error) => this.#down(next, error),
+    });
+    this.#outbox = new Outbox(
+      this.#runtime,
+      this.#storage,
+      async (name, command) => {
+        const { duplicate = false, data, position = '0' } = await this.#link.request(name, command);
+        return { duplicate, data, position };
+      },
+      (ended) => this.#emitter.emit('ended', ended),
+    );
+    this.#delivery = new Delivery({
+      link: () => this.#link,
+      runtime: this.#runtime,
+      storage: this.#storage,
+      emitter: this.#emitter,
+      fill: (fact, after) => this.#before(fact, after),
+    });
+    this.on('state', (state) => {
+      this.#state = state;
+    });
+  }
+
+  /** Listens to an event. Gives the way to stop. */
+  on<Name extends keyof ScriptaEvents>(
+    name: Name,
+    listen: (argument: ScriptaEvents[Name]) => void,
+  ): () => void {
+    return this.#emitter.on(name, listen);
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  /** Who this device speaks for; known after `login`, or after connecting with a token. */
+  get userId(): string {
+    return this.#session?.userId ?? '';
+  }
+
+  get deviceId(): string {
+    return this.#session?.deviceId ?? this.#deviceId ?? '';
+  }
+
+  /** Commands that have no answer yet. */
+  get pending(): number {
+    return this.#outbox.size;
+  }
+
+  /** Has a one-time code sent to a phone. */
+  requestCode(phone: string): Promise<Readonly<{ requestId: string; expiresAt: string }>> {
+    return this.#rest.send('POST', '/v1/auth/codes', { phone });
+  }
+
+  /** Logs in by a code; who was unknown is registered. */
+  async login({ requestId, code, name, device = {} }: Login): Promise<Tokens> {
+    await this.#restore();
+    const id = device.id ?? (this.deviceId === '' ? undefined : this.deviceId);
+    const tokens = await this.#rest.send<Tokens>('POST', '/v1/auth/tokens', {
+      requestId,
+      code,
+      ...(name === undefined ? {} : { name }),
+      device: {
+        name: device.name ?? 'SDK',
+        platform: device.platform ?? 'sdk',
+        ...(id === undefined ? {} : { id }),
+      },
+    });
+    const { accessToken: token, userId, deviceId, expiresAt } = tokens;
+    this.#session = { token, userId, deviceId, expiresAt };
+    this.#storage.put(SESSION_KEY, this.#session);
+    return tokens;
+  }
+
+  /** Goes on with a new access token for the same device, without reconnecting. */
+  async refresh(token: string): Promise<void> {
+    await this.#link.request('auth.refresh', { v: 1, token });
+    if (this.#session) this.#session = { ...this.#session, token };
+    this.#storage.put(SESSION_KEY, this.#session);
+  }
+
+  /** Connects, and stays connected. Resolves when facts arrive live; rejects when refused. */
+  async connect(): Promise<void> {
+    await this.#restore();
+    if (!this.#session) {
+      const message = 'Log in first, or give a token.';
+      throw new ScriptaError({ code: 'unauthorized', message, retryable: false });
+    }
+    this.#emitter.emit('state', 'connecting');
+    const live = this.#whenLive();
+    this.#link.open();
+    return live;
+  }
+
+  /** Disconnects. What waits in the outbox is kept by the storage. */
+  async close(): Promise<void> {
+    this.#delivery.stop();
+    this.#link.close();
+    this.#outbox.abandon(
+      new ScriptaError({ code: 'closed', message: 'The client was closed.', retryable: true }),
+    );
+    this.#emitter.emit('state', 'closed');
+    await this.#storage.flush();
+  }
+
+  /** Cuts the connection as a network would; it comes back by itself. For tests of applications. */
+  interrupt(): void {
+    this.#link.interrupt();
+  }
+
+  /** Says something. Resolves when it is in the log; the same `id` again is the same message. */
+  async send(
+    conversationId: string,
+    text: string,
+    { id }: Readonly<{ id?: string }> = {},
+  ): Promise<Sent> {
+    const accepted = await this.#command('message.send', { conversationId, text }, id);
+    // The data of an accepted message is as the protocol says.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    return { ...accepted.data, ...rest(accepted) } as Sent;
+  }
+
+  /** Begins a group; the same id again finds the same group. */
+  async startGroup(group: NewGroup, id?: string): Promise<Started> {
+    return this.#start('group', group, id);
+  }
+
+  /** Begins a broadcast: `members` are its admins, others follow. */
+  async startBroadcast(group: NewGroup, id?: string): Promise<Started> {
+    return this.#start('broadcast', group, id);
+  }
+
+  /** Opens the conversation with one other person. */
+  async startDirect(userId: string): Promise<Started> {
+    const accepted = await this.#outbox.enter({
+      lane: `direct:${userId}`,
+      isCounted: false,
+      name: 'conversation.start',
+      data: { kind: 'direct', with: userId },
+    });
+    return startedOf(accepted);
+  }
+
+  addMembers(conversationId: string, members: readonly string[]): Promise<Accepted> {
+    return this.#command('member.add', { conversationId, members });
+  }
+
+  removeMember(conversationId: string, userId: string): Promise<Accepted> {
+    return this.#command('member.remove', { conversationId, userId });
+  }
+
+  leave(conversationId: string): Promise<Accepted> {
+    return this.#command('conversation.leave', { conversationId });
+  }
+
+  rename(conversationId: string, name: string): Promise<Accepted> {
+    return this.#command('conversation.rename', { conversationId, name });
+  }
+
+  follow(conversationId: string): Promise<Accepted> {
+    return this.#uncounted('broadcast.follow', `audience:${conversationId}`, { conversationId });
+  }
+
+  unfollow(conversationId: string): Promise<Accepted> {
+    return this.#uncounted('broadcast.unfollow', `audience:${conversationId}`, { conversationId });
+  }
+
+  setName(name: string): Promise<Accepted> {
+    return this.#uncounted('user.rename', 'user', { name });
+  }
+
+  chooseUsername(username: string): Promise<Accepted> {
+    return this.#uncounted('username.choose', 'user', { username });
+  }
+
+  /** Moves the person's own read mark; authors hear of it. */
+  markRead(conversationId: string, seq: number): Promise<Accepted> {
+    const data = { conversationId, kind: 'read', seq };
+    return this.#uncounted('receipt.mark', `marks:${conversationId}`, data);
+  }
+
+  me(): Promise<Person> {
+    return this.#rest.get('/v1/me');
+  }
+
+  user(userId: string): Promise<Person> {
+    return this.#rest.get(`/v1/users/${userId}`);
+  }
+
+  /** A page of the conversation list, newest first. */
+  conversations(query: Query = {}): Promise<PageOf<ConversationItem>> {
+    return this.#rest.get('/v1/conversations', query);
+  }
+
+  conversation(conversationId: string, query: Query = {}): Promise<ConversationItem> {
+    return this.#rest.get(`/v1/conversations/${conversationId}`, query);
+  }
+
+  members(conversationId: string, query: Query = {}): Promise<PageOf<Member>> {
+    return this.#rest.get(`/v1/conversations/${conversationId}/members`, query);
+  }
+
+  /** A page of facts, in the order of the conversation. */
+  history(conversationId: string, range: Range = {}): Promise<PageOf<Fact>> {
+    return this.#rest.get(`/v1/conversations/${conversationId}/messages`, range);
+  }
+
+  /** Who got a message and who read it. */
+  receipts(conversationId: string, messageId: string, query: Query = {}): Promise<unknown> {
+    const path = `/v1/conversations/${conversationId}/messages/${messageId}/receipts`;
+    return this.#rest.get(path, query);
+  }
+
+  #command(
+    name: string,
+    data: Readonly<{ conversationId: string } & Record<string, unknown>>,
+    id?: string,
+  ): Promise<Accepted> {
+    const lane = data.conversationId;
+    return this.#outbox.enter({ lane, isCounted: true, name, data: { ...data }, id });
+  }
+
+  #uncounted(name: string, lane: string, data: object): Promise<Accepted> {
+    return this.#outbox.enter({ lane, isCounted: false, name, data: { ...data } });
+  }
+
+  async #start(kind: 'group' | 'broadcast', group: NewGroup, id?: string): Promise<Started> {
+    const conversationId = group.conversationId ?? uuid4(this.#runtime);
+    const { name, members } = group;
+    const data = { kind, conversationId, name, members };
+    return startedOf(await this.#command('conversation.start', data, id));
+  }
+
+  /** Facts of a conversation after a place and before a fact, however many pages they take. */
+  async #before({ conversationId, seq, position }: Fact, after: number): Promise<Fact[]> {
+    const facts: Fact[] = [];
+    for (let from = after, attempt = 0; this.#state !== 'closed';) {
+      const range = { after: from, limit: HISTORY_PAGE, minPosition: position };
+      try {
+        const { items } = await this.history(conversationId, range);
+        facts.push(...items.filter((fact) => fact.seq < seq));
+        const last = items.at(-1);
+        if (!last || items.length < HISTORY_PAGE || last.seq >= seq - 1) return facts;
+        from = last.seq;
+      } catch (error) {
+        // What one may not read, from before one was added again, is no hole to fill.
+        if (!(error instanceof ScriptaError) || !error.retryable) return facts;
+        await sleep(this.#runtime, pauseMs(this.#runtime, (attempt += 1), FILL_RETRY_MS_MAX));
+      }
+    }
+    return facts;
+  }
+
+  #restore(): Promise<void> {
+    this.#restored ??= this.#takeOver();
+    return this.#restored;
+  }
+
+  async #takeOver(): Promise<void> {
+    const kept = await this.#storage.load();
+    this.#outbox.restore(kept);
+    this.#delivery.restore(kept);
+    // Written by `login` and `refresh` only.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    this.#session ??= kept.get(SESSION_KEY) as Session | undefined;
+  }
+
+  #whenLive(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const stop = [
+        this.on('state', (state) => {
+          if (state === 'live') done(resolve);
+          if (state === 'closed') done(() => reject(closed()));
+        }),
+        this.on('refused', (error) => done(() => reject(error))),
+      ];
+      const done = (settle: () => void) => {
+        for (const off of stop) off();
+        settle();
+      };
+    });
+  }
+
+  #welcome({ userId, deviceId }: Readonly<{ userId: string; deviceId: string }>): void {
+    if (this.#session) this.#session = { ...this.#session, userId, deviceId };
+    this.#delivery.resume();
+    this.#outbox.open();
+  }
+
+  #down(next: 'retrying' | 'over', error: ScriptaError): void {
+    this.#outbox.close();
+    this.#delivery.stop();
+    this.#emitter.emit('state', next === 'over' ? 'closed' : 'connecting');
+    if (next === 'over') this.#emitter.emit('refused', error);
+  }
+}
+
+const rest = ({ position, duplicate }: Accepted) => ({ position, duplicate });
+
+const startedOf = ({ data, position }: Accepted): Started => ({
+  conversationId: String(data['conversationId']),
+  seq: Number(data['seq']),
+  position,
+});
+
+const closed = (): ScriptaError =>
+  new ScriptaError({ code: 'closed', message: 'The client was closed.', retryable: true });
