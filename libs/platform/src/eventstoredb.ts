@@ -7,13 +7,10 @@ import {
   NO_STREAM,
   START,
   type AllStreamResolvedEvent,
-  type ReadAllOptions,
-  type ReadStreamOptions,
-  type RecordedEvent,
   type ResolvedEvent,
 } from '@eventstore/db-client';
-import { Followed } from './eventstoredb-followed.js';
 import { isAbsent, isNowhere, logError } from './eventstoredb-errors.js';
+import { Followed, logEventOf, placeOf } from './eventstoredb-followed.js';
 import {
   EventStore,
   type Appended,
@@ -31,25 +28,8 @@ const HEAD_PAGE_MAX = 1_024;
 /** Events beside the wanted ones that one page of the whole log may hold. */
 const OTHERS_PER_PAGE = 32;
 
-const isOf = (prefixes: readonly string[], stream: string): boolean =>
+const isOf = (prefixes: readonly string[], { stream }: LogEvent): boolean =>
   prefixes.some((prefix) => stream.startsWith(prefix));
-
-const placeOf = (position: number) => ({ commit: BigInt(position), prepare: BigInt(position) });
-
-const record = (value: unknown): Readonly<Record<string, unknown>> =>
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-
-/** The event as the platform knows it. Positions stay exact up to 8 PiB of log. */
-export const logEventOf = (event: RecordedEvent): LogEvent => ({
-  id: event.id,
-  stream: event.streamId,
-  revision: Number(event.revision),
-  position: Number(event.position?.commit ?? -1),
-  type: event.type,
-  data: record(event.data),
-  metadata: record(event.metadata),
-});
 
 /**
  * The log in EventStoreDB. Appends and reads have a connection each, so that neither is broken off
@@ -104,11 +84,8 @@ export class EventStoreDb extends EventStore {
 
   override async at(position: number): Promise<LogEvent | undefined> {
     try {
-      for await (const { event } of this.#all(position, 1)) {
-        const found = event && logEventOf(event);
-        return found?.position === position ? found : undefined;
-      }
-      return undefined;
+      const [event] = await this.#all({ fromPosition: placeOf(position), maxCount: 1 });
+      return event?.position === position ? event : undefined;
     } catch (error) {
       // No event begins at this position.
       if (isNowhere(error)) return undefined;
@@ -118,22 +95,14 @@ export class EventStoreDb extends EventStore {
 
   override async head(prefixes: readonly string[]): Promise<Checkpoint | undefined> {
     try {
-      let fromPosition: ReturnType<typeof placeOf> | typeof END = END;
+      let from: number | undefined;
       for (let maxCount = HEAD_PAGE; ; maxCount = Math.min(2 * maxCount, HEAD_PAGE_MAX)) {
-        let seen = 0;
-        let oldest = 0;
-        for await (const { event } of this.#reading.readAll({
-          direction: BACKWARDS,
-          fromPosition,
-          maxCount,
-        })) {
-          seen += 1;
-          if (!event) continue;
-          oldest = Number(event.position?.commit ?? 0);
-          if (isOf(prefixes, event.streamId)) return { position: oldest, eventId: event.id };
-        }
-        if (seen < maxCount) return undefined;
-        fromPosition = placeOf(oldest);
+        const fromPosition = from === undefined ? END : placeOf(from);
+        const page = await this.#all({ direction: BACKWARDS, fromPosition, maxCount });
+        const last = page.find((event) => isOf(prefixes, event));
+        if (last) return { position: last.position, eventId: last.id };
+        if (page.length < maxCount) return undefined;
+        from = page.at(-1)?.position;
       }
     } catch (error) {
       throw logError(error, 'read the head of the log');
@@ -149,21 +118,17 @@ export class EventStoreDb extends EventStore {
     try {
       for (let from = after; found.length < limit;) {
         const maxCount = limit - found.length + OTHERS_PER_PAGE;
-        let seen = 0;
-        for await (const { event } of this.#all(from, maxCount)) {
-          seen += 1;
-          const position = Number(event?.position?.commit ?? -1);
-          // A page begins with the event that the one before ended with.
-          if (!event || position === from) continue;
-          if (found.length < limit && isOf(prefixes, event.streamId)) found.push(logEventOf(event));
-          if (seen === maxCount) from = position;
-        }
-        if (seen < maxCount) return found;
+        const fromPosition = from === undefined ? START : placeOf(from);
+        const page = await this.#all({ direction: FORWARDS, fromPosition, maxCount });
+        // A page begins with the event that the one before ended with.
+        found.push(...page.filter((at) => at.position !== from && isOf(prefixes, at)));
+        if (page.length < maxCount) break;
+        from = page.at(-1)?.position;
       }
-      return found;
     } catch (error) {
       throw logError(error, 'read the log');
     }
+    return found.slice(0, limit);
   }
 
   override async subscribe(
@@ -171,10 +136,9 @@ export class EventStoreDb extends EventStore {
     after: number | undefined,
     subscriber: Subscriber,
   ): Promise<Subscription> {
-    const fromPosition = after === undefined ? START : placeOf(after);
-    const followed = new Followed(this.#reading, { prefixes, fromPosition }, subscriber);
+    const followed = new Followed(this.#reading, { prefixes, after }, subscriber);
     this.#followed.add(followed);
-    await followed.confirmed();
+    await followed.begin();
     return {
       close: async () => {
         this.#followed.delete(followed);
@@ -198,9 +162,13 @@ export class EventStoreDb extends EventStore {
     await this.#reading.dispose();
   }
 
-  #all(from: number | undefined, maxCount: number): AsyncIterable<AllStreamResolvedEvent> {
-    const fromPosition = from === undefined ? START : placeOf(from);
-    return this.#reading.readAll({ direction: FORWARDS, fromPosition, maxCount });
+  async #all(options: Parameters<EventStoreDBClient['readAll']>[0]): Promise<LogEvent[]> {
+    const events: LogEvent[] = [];
+    for await (const { event } of this.#reading.readAll(
+      options,
+    ) as AsyncIterable<AllStreamResolvedEvent>)
+      if (event) events.push(logEventOf(event));
+    return events;
   }
 
   async #page(

@@ -16,3 +16,5 @@ export * from './upcasters.js';
 export * from './uuid.js';
 export * from './views.js';
 export * from './subscription.js';
+export * from './mongodb.js';
+export * from './read-model-runner.js';
