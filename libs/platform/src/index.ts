@@ -18,3 +18,4 @@ export * from './views.js';
 export * from './subscription.js';
 export * from './mongodb.js';
 export * from './read-model-runner.js';
+export * from './queries.js';

@@ -1,0 +1,124 @@
+import type { VIEWS } from '#domain';
+import type { Query } from './views.js';
+
+/** A question to one view. */
+export type ViewQuery = Query & Readonly<{ view: keyof typeof VIEWS }>;
+
+/** A stretch of the log: after `from`, up to and with `to`. */
+export type Stretch = Readonly<{ from: number; to: number }>;
+
+/** The most answers one question gives where its asker names no limit of its own. */
+const ANSWERS_MAX = 10_000;
+
+/**
+ * Every question that the product asks the read models by anything but ids: the one place to look
+ * at when an index is added. A test asserts by explain that each is answered from an index.
+ */
+export const QUERIES = {
+  /** All stays of a person, past ones too. */
+  placesOf: (userId: string, limit = ANSWERS_MAX) => ({
+    view: 'members',
+    filter: { userId },
+    sort: { conversationId: 1 },
+    limit,
+  }),
+  /** Members of a conversation by user id, after one; past members too, without a role. */
+  membersAfter: (conversationId: string, after: string, limit: number) => ({
+    view: 'members',
+    filter: { conversationId, userId: { $gt: after } },
+    sort: { userId: 1 },
+    limit,
+  }),
+  /** The first fact of a conversation above a seq. */
+  factAfterSeq: (conversationId: string, seq: number) => ({
+    view: 'history',
+    filter: { conversationId, seq: { $gt: seq } },
+    sort: { seq: 1 },
+    limit: 1,
+  }),
+  /** The last fact of a conversation below a seq; an audience's facts (seq -1) left out. */
+  factBeforeSeq: (conversationId: string, seq: number) => ({
+    view: 'history',
+    filter: { conversationId, seq: { $lt: seq, $gte: 0 } },
+    sort: { seq: -1 },
+    limit: 1,
+  }),
+  /** Facts of a conversation's order by seq, forwards (`after`) or backwards (`before`). */
+  factsBySeq: (
+    conversationId: string,
+    seq: Readonly<{ after: number } | { before: number }>,
+    limit: number,
+  ) => ({
+    view: 'history',
+    filter: {
+      conversationId,
+      seq: 'after' in seq ? { $gt: Math.max(-1, seq.after) } : { $lt: seq.before, $gte: 0 },
+    },
+    sort: { seq: 'after' in seq ? 1 : -1 },
+    limit,
+  }),
+  /** Facts of a conversation's order within a stay, both places inclusive, from either end. */
+  factsWithin: (
+    conversationId: string,
+    stay: Readonly<{ from: number; to: number }>,
+    direction: 1 | -1,
+    limit: number,
+  ) => ({
+    view: 'history',
+    filter: {
+      conversationId,
+      position: { $gte: stay.from, $lte: stay.to },
+      seq: { $gte: 0 },
+    },
+    sort: { position: direction },
+    limit,
+  }),
+  /** The last message of a conversation before a place in the log. */
+  messageBefore: (conversationId: string, position: number) => ({
+    view: 'history',
+    filter: { conversationId, position: { $lt: position }, type: 'message.sent' },
+    sort: { position: -1 },
+    limit: 1,
+  }),
+  /** Facts of some conversations in a stretch of the log, in its order. */
+  factsBetween: (conversationIds: readonly string[], { from, to }: Stretch, limit: number) => ({
+    view: 'history',
+    filter: {
+      conversationId: conversationIds.length === 1 ? conversationIds[0] : { $in: conversationIds },
+      position: { $gt: from, $lte: to },
+    },
+    sort: { position: 1 },
+    limit,
+  }),
+  /** Which of some conversations changed after a place in the log; asked by id. */
+  changedConversations: (conversationIds: readonly string[], after: number) => ({
+    view: 'conversations',
+    filter: { _id: { $in: conversationIds }, position: { $gt: after } },
+  }),
+  /** A person's own marks that moved in a stretch of the log, newest first. */
+  ownReceiptsMoved: (userId: string, { from, to }: Stretch, limit: number) => ({
+    view: 'receipts',
+    filter: { userId, position: { $gt: from, $lte: to } },
+    sort: { position: -1 },
+    limit,
+  }),
+  /** Marks in some conversations that moved in a stretch of the log, newest first. */
+  receiptsMoved: (conversationIds: readonly string[], { from, to }: Stretch, limit: number) => ({
+    view: 'receipts',
+    filter: {
+      conversationId: conversationIds.length === 1 ? conversationIds[0] : { $in: conversationIds },
+      position: { $gt: from, $lte: to },
+    },
+    sort: { position: -1 },
+    limit,
+  }),
+  /** Who has read a conversation up to a seq or beyond. */
+  readersOf: (conversationId: string, seq: number, limit: number) => ({
+    view: 'receipts',
+    filter: { conversationId, read: { $gte: seq } },
+    sort: { read: 1 },
+    limit,
+  }),
+  /** Who shows a username. */
+  userByUsername: (username: string) => ({ view: 'users', filter: { username }, limit: 1 }),
+} as const satisfies Readonly<Record<string, (...asked: never[]) => ViewQuery>>;
