@@ -2,6 +2,7 @@ import {
   Catch,
   HttpException,
   Logger,
+  NotFoundException,
   type ArgumentsHost,
   type ExceptionFilter,
 } from '@nestjs/common';
@@ -24,6 +25,15 @@ const HTTP_CODES: Readonly<Record<number, string>> = {
   415: 'unsupported_media_type',
   431: 'too_large',
 };
+
+/** What Express keeps of a route. */
+type RouteLayer = Readonly<{
+  route: Readonly<{ methods: Readonly<Record<string, boolean>> }>;
+  match(path: string): boolean;
+}>;
+
+const isRoute = (layer: object): layer is RouteLayer =>
+  'match' in layer && 'route' in layer && layer.route !== undefined;
 
 /** A refusal as RFC 9457 has it, with the stable code beside. */
 export type Problem = Readonly<{
@@ -74,6 +84,17 @@ const problemFor = (error: unknown): Problem | undefined => {
   return problemOf(status, code, detail);
 };
 
+const NO_SUCH_METHOD = problemOf(405, 'method_not_allowed', 'There is no such method here.');
+
+/** The methods of the routes at a request's path: if there are any, it was the method that is not. */
+const allowedAt = ({ app, path }: Request): readonly string[] => {
+  const layers: readonly object[] = app.router.stack;
+  const methods = layers.flatMap((layer) =>
+    isRoute(layer) && layer.match(path) ? Object.keys(layer.route.methods) : [],
+  );
+  return [...new Set(methods)].filter((name) => name !== '_all').map((name) => name.toUpperCase());
+};
+
 const retryAfterS = ({ status, details }: Problem): number | undefined => {
   const retryAfterMs = details?.['retryAfterMs'];
   if (typeof retryAfterMs === 'number') return Math.max(1, Math.ceil(retryAfterMs / 1_000));
@@ -90,7 +111,9 @@ export class ProblemFilter implements ExceptionFilter {
     const request = http.getRequest<Request>();
     const response = http.getResponse<Response>();
     const trace = traceOf(request);
-    const known = problemFor(error);
+    const allowed = error instanceof NotFoundException ? allowedAt(request) : [];
+    const known = allowed.length > 0 ? NO_SUCH_METHOD : problemFor(error);
+    if (allowed.length > 0) response.set('Allow', allowed.join(', '));
     if (!known) this.#logger.error(`${trace} ${String(error)}`, stackOf(error));
     const problem =
       known ?? problemOf(500, 'internal', 'Something went wrong on our side; it has been noted.');

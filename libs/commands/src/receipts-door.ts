@@ -101,8 +101,10 @@ export class ReceiptsDoor implements OnApplicationShutdown {
 
   /** Appends what waits now, instead of at the tick. */
   async flush(): Promise<void> {
-    for (const stream of this.#rows.streams) this.#appendShard(stream);
-    await Promise.all(this.#appending.values());
+    while (this.#rows.size > 0 || this.#appending.size > 0) {
+      for (const stream of this.#rows.streams) this.#appendShard(stream);
+      await Promise.all(this.#appending.values());
+    }
   }
 
   /** Brings the last tick to the log before the process ends. */

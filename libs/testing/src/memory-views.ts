@@ -8,15 +8,25 @@ type Documents = Map<string, Stored<object>>;
 const PAGE = 1_000;
 const TRY_AGAIN_MS = 5;
 
+const fieldOf = (document: object, field: string): string | number => {
+  const value: unknown = Reflect.get(document, field);
+  return typeof value === 'number' ? value : String(value);
+};
+
 const inOrder =
   (sort: Readonly<Record<string, 1 | -1>>) =>
   (one: object, other: object): number => {
     for (const [field, direction] of Object.entries(sort)) {
-      const [a, b] = [Reflect.get(one, field) as string, Reflect.get(other, field) as string];
+      const [a, b] = [fieldOf(one, field), fieldOf(other, field)];
       if (a !== b) return (a < b ? -1 : 1) * direction;
     }
     return 0;
   };
+
+// A view's documents are what its projection makes; the caller names their type, as with a driver.
+const copies = <D extends object>(documents: readonly Stored<object>[]): readonly Stored<D>[] =>
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  structuredClone(documents) as readonly Stored<D>[];
 
 /** The read models as the domain folds them, brought up to date at each question unless `paused`. */
 export class MemoryViews extends Views {
@@ -42,7 +52,7 @@ export class MemoryViews extends Views {
     const matches = new Filter({ ...filter });
     const found = [...this.#of(view).values()].filter((document) => matches.test(document));
     const sorted = sort ? found.toSorted(inOrder(sort)) : found;
-    return structuredClone(sorted.slice(0, limit)) as Stored<D>[];
+    return copies<D>(sorted.slice(0, limit));
   }
 
   override async get<D extends object>(
@@ -51,7 +61,7 @@ export class MemoryViews extends Views {
   ): Promise<readonly Stored<D>[]> {
     await this.#fold();
     const found = ids.flatMap((id) => this.#of(view).get(id) ?? []);
-    return structuredClone(found) as Stored<D>[];
+    return copies<D>(found);
   }
 
   override async checkpoint(): Promise<number> {
@@ -64,7 +74,7 @@ export class MemoryViews extends Views {
     position: number,
     withinMs: number,
   ): Promise<boolean> {
-    for (const end = performance.now() + withinMs; ; ) {
+    for (const end = performance.now() + withinMs; ;) {
       await this.#fold();
       if (this.#checkpoint >= position) return true;
       if (performance.now() >= end) return false;
@@ -99,6 +109,7 @@ export class MemoryViews extends Views {
       for (const logged of page) {
         const event = await this.codec.decode(logged, true);
         for (const projection of Object.values(VIEWS))
+          // oxlint-disable-next-line typescript/no-unsafe-type-assertion
           this.#apply(projection as unknown as AnyProjection, event);
         this.#checkpoint = event.position;
       }
@@ -143,8 +154,9 @@ export class MemoryOperations extends Operations {
     return Promise.resolve(taken);
   }
 
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters
   #at<D extends object>(key: string): (D & { _id: string }) | undefined {
-    const found = this.#documents.get(key);
-    return found && (structuredClone(found) as D & { _id: string });
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    return structuredClone(this.#documents.get(key)) as (D & { _id: string }) | undefined;
   }
 }
