@@ -13,6 +13,8 @@ export type Projection<Document extends object, E extends Event> = Readonly<{
   /** Which of the log's streams it folds. */
   streams: readonly string[];
   indexes: readonly ViewIndex[];
+  /** Each document is made by one event alone, so none has to be loaded. */
+  single?: true;
   keysOf: (event: Recorded<E>) => readonly string[];
   evolve: (document: Document | undefined, event: Recorded<E>, key: string) => Document | undefined;
 }>;

@@ -18,6 +18,7 @@ export type StoredEntry = HistoryEntry & Readonly<{ _id: string; position: numbe
 export const history: Projection<HistoryEntry, HeardEvent> = {
   name: 'history',
   streams: ['conversation-', 'audience-'],
+  single: true,
   indexes: [{ key: { conversationId: 1, seq: 1 } }, { key: { conversationId: 1, position: 1 } }],
   keysOf: (event) => [event.id],
   evolve: (_, event: Recorded<HeardEvent>) => {
