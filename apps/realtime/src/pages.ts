@@ -8,7 +8,7 @@ import {
   type ReceiptView,
   type StoredEntry,
 } from '#domain';
-import type { Stored, Views } from '#platform';
+import { QUERIES, type Stored, type ViewQuery, type Views } from '#platform';
 import { isFor } from './deliveries.js';
 import { cursorOf } from './cursor.js';
 
@@ -58,7 +58,7 @@ export class Pages {
 
   /** All stays of a person, past ones too: what was said during one may still be owed. */
   members(userId: string): Promise<readonly Stored<MemberView>[]> {
-    return this.views.find<MemberView>('members', { filter: { userId } });
+    return this.#ask<MemberView>(QUERIES.placesOf(userId));
   }
 
   /** Which conversations have news after a position, from views that have passed `upTo`. */
@@ -82,17 +82,11 @@ export class Pages {
     const intervals = new Map(
       stays.members.map((member) => [member.conversationId, member.intervals]),
     );
+    const stretch = { from, to };
     const found =
       stays.active.length === 0 || to <= from
         ? []
-        : await this.views.find<StoredEntry>('history', {
-            filter: {
-              conversationId: { $in: stays.active },
-              position: { $gt: from, $lte: to },
-            },
-            sort: { position: 1 },
-            limit,
-          });
+        : await this.#ask<StoredEntry>(QUERIES.factsBetween(stays.active, stretch, limit));
     const last = found.at(-1);
     const more = found.length === limit && last !== undefined && last.position < to;
     const upTo = more ? last.position : to;
@@ -115,24 +109,19 @@ export class Pages {
     to: number,
   ): Promise<ReceiptState[]> {
     if (to <= from) return [];
-    const position = { $gt: from, $lte: to };
-    const sort = { position: -1 } as const;
-    const limit = PAGE_RECEIPTS_MAX;
-    const own = await this.views.find<ReceiptView>('receipts', {
-      filter: { userId, position },
-      sort,
-      limit,
-    });
-    const others =
-      small.length === 0
-        ? []
-        : await this.views.find<ReceiptView>('receipts', {
-            filter: { conversationId: { $in: small }, position },
-            sort,
-            limit,
-          });
-    const known = new Map([...own, ...others].map((receipt) => [receipt._id, receipt]));
+    const stretch = { from, to };
+    const own = QUERIES.ownReceiptsMoved(userId, stretch, PAGE_RECEIPTS_MAX);
+    const others = QUERIES.receiptsMoved(small, stretch, PAGE_RECEIPTS_MAX);
+    const moved = await Promise.all([
+      this.#ask<ReceiptView>(own),
+      small.length === 0 ? [] : this.#ask<ReceiptView>(others),
+    ]);
+    const known = new Map(moved.flat().map((receipt) => [receipt._id, receipt]));
     return [...known.values()].map(toState);
+  }
+
+  #ask<D extends object>({ view, ...query }: ViewQuery): Promise<readonly Stored<D>[]> {
+    return this.views.find<D>(view, query);
   }
 }
 

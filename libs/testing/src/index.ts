@@ -3,3 +3,5 @@ export * from './faulty-store.js';
 export * from './memory-ports.js';
 export * from './memory-views.js';
 export * from './until.js';
+export * from './people.js';
+export * from './platform.js';
