@@ -24,7 +24,7 @@ const decide = ({ type, data, meta }: ClaimCommand, state: Claim): readonly Clai
       return [{ type: 'ClaimMade', data: { ...stampOf(meta), holder } }];
     case 'ReleaseClaim':
       // A repeat of a release, or a release that somebody else's claim came after, has no effect.
-      if (state.holder !== holder) return [];
+      if (state.holder !== holder || state.releases.has(meta.commandId)) return [];
       return [{ type: 'ClaimReleased', data: { ...stampOf(meta), holder } }];
   }
 };
