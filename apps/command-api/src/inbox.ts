@@ -8,12 +8,10 @@ import {
   type ReceiptView,
   type StoredEntry,
 } from '#domain';
-import { Views, type Stored } from '#platform';
+import { QUERIES, Views, type Stored } from '#platform';
 
 /** How long a read waits for the read models to hold what it must answer (`behind` after it). */
 export const READ_WITHIN_MS = 2_000;
-/** Memberships of one person that a list looks at: far above what anybody keeps. */
-const MEMBERSHIPS_MAX = 10_000;
 
 /** One conversation, as its member's list shows it. */
 export type InboxItem = Readonly<{
@@ -84,11 +82,7 @@ export class Inbox {
   async #places(userId: string, conversationId?: string) {
     const found =
       conversationId === undefined
-        ? await this.views.find<MemberView>('members', {
-            filter: { userId },
-            sort: { conversationId: 1 },
-            limit: MEMBERSHIPS_MAX,
-          })
+        ? await this.views.find<MemberView>('members', QUERIES.placesOf(userId))
         : await this.views.get<MemberView>('members', [memberKey(conversationId, userId)]);
     return new Map(found.filter(isIn).map((place) => [place.conversationId, place] as const));
   }
@@ -124,11 +118,8 @@ export class Inbox {
   /** Messages before a stay began: they are not this person's to read. */
   async #numberBefore(conversationId: string, number: number, { from }: Interval): Promise<number> {
     if (number === 0) return 0;
-    const [entry] = await this.views.find<StoredEntry>('history', {
-      filter: { conversationId, position: { $lt: from }, type: 'message.sent' },
-      sort: { position: -1 },
-      limit: 1,
-    });
+    const asked = QUERIES.messageBefore(conversationId, from);
+    const [entry] = await this.views.find<StoredEntry>('history', asked);
     const before = entry?.data['number'];
     return typeof before === 'number' ? before : 0;
   }

@@ -10,7 +10,7 @@ import {
   type ReceiptView,
   type StoredEntry,
 } from '#domain';
-import { Views, type Stored } from '#platform';
+import { QUERIES, Views, type Query, type Stored } from '#platform';
 import type { Page } from './inbox.js';
 
 /** Which part of a conversation: exclusive seqs; without either, its end. */
@@ -43,7 +43,7 @@ export class Transcript {
   async page(userId: string, conversationId: string, span: Span): Promise<Page<Fact>> {
     // Read before the membership: nothing above it may be shown, for it may come after a removal.
     const checkpoint = await this.views.checkpoint('members');
-    const { intervals } = await this.#placeOf(userId, conversationId);
+    const { intervals } = await this.#stayOf(userId, conversationId);
     const bounds = await this.#bounds(conversationId, span, checkpoint);
     const isForward = span.after !== undefined;
     const entries: StoredEntry[] = [];
@@ -80,7 +80,7 @@ export class Transcript {
     limit: number,
     after = '',
   ): Promise<Page<ReceiptItem>> {
-    const { intervals } = await this.#placeOf(userId, conversationId);
+    const { intervals } = await this.#stayOf(userId, conversationId);
     const [message] = await this.views.get<StoredEntry>('history', [messageId]);
     const isThere =
       message?.conversationId === conversationId && mayRead(intervals, message.position);
@@ -109,43 +109,36 @@ export class Transcript {
     });
   }
 
-  async #placeOf(userId: string, conversationId: string): Promise<Stored<MemberView>> {
+  async #stayOf(userId: string, conversationId: string): Promise<Stored<MemberView>> {
     const key = memberKey(conversationId, userId);
     const [place] = await this.views.get<MemberView>('members', [key]);
     return place ?? absent();
   }
 
   async #mustBeIn(userId: string, conversationId: string): Promise<void> {
-    const { role } = await this.#placeOf(userId, conversationId);
+    const { role } = await this.#stayOf(userId, conversationId);
     if (role === undefined) absent();
   }
 
   #membersAfter(conversationId: string, after: string, limit: number) {
-    return this.views.find<MemberView>('members', {
-      filter: { conversationId, userId: { $gt: after } },
-      sort: { userId: 1 },
-      limit,
-    });
+    const asked = QUERIES.membersAfter(conversationId, after, limit);
+    return this.views.find<MemberView>('members', asked);
   }
 
   /** The span as places in the log, both inclusive; never above the memberships' checkpoint. */
   async #bounds(conversationId: string, span: Span, checkpoint: number): Promise<Bounds> {
     const { before, after } = span;
     const first =
-      after === undefined ? 0 : await this.#placeOfSeq(conversationId, { $gt: after }, 1);
+      after === undefined ? 0 : await this.#placeOf(QUERIES.factAfterSeq(conversationId, after));
     const last =
       before === undefined
         ? checkpoint
-        : await this.#placeOfSeq(conversationId, { $lt: before, $gte: 0 }, -1);
+        : await this.#placeOf(QUERIES.factBeforeSeq(conversationId, before));
     return { from: first ?? Number.MAX_SAFE_INTEGER, to: Math.min(last ?? -1, checkpoint) };
   }
 
-  async #placeOfSeq(conversationId: string, seq: object, direction: 1 | -1) {
-    const [entry] = await this.views.find<StoredEntry>('history', {
-      filter: { conversationId, seq },
-      sort: { seq: direction },
-      limit: 1,
-    });
+  async #placeOf(asked: Query): Promise<number | undefined> {
+    const [entry] = await this.views.find<StoredEntry>('history', asked);
     return entry?.position;
   }
 
@@ -158,11 +151,8 @@ export class Transcript {
     const from = Math.max(stay.from, bounds.from);
     const to = Math.min(stay.to ?? bounds.to, bounds.to);
     if (from > to) return [];
-    return this.views.find<StoredEntry>('history', {
-      // Facts of a broadcast's audience have no place in its order: their seq is -1.
-      filter: { conversationId, position: { $gte: from, $lte: to }, seq: { $gte: 0 } },
-      sort: { position: isForward ? 1 : -1 },
-      limit,
-    });
+    const direction = isForward ? 1 : -1;
+    const asked = QUERIES.factsWithin(conversationId, { from, to }, direction, limit);
+    return this.views.find<StoredEntry>('history', asked);
   }
 }

@@ -16,6 +16,7 @@ import { Claims } from './claims.js';
 import { CommandDoor } from './command-door.js';
 import { commandHandlers } from './commands.js';
 import { CONFIG, PORTS, type Ports } from './ports.js';
+import { PolicyRunner } from './policy-runner.js';
 import { ReceiptsDoor } from './receipts-door.js';
 import { Streams } from './streams.js';
 
@@ -42,7 +43,7 @@ const provided = (ports: Ports): Provider[] => [
 export class CommandsModule {
   /** Stands on ports that the process has opened, and closes when it ends. */
   static on(ports: Ports): DynamicModule {
-    const own = [Streams, Claims, CommandDoor, ReceiptsDoor];
+    const own = [Streams, Claims, CommandDoor, ReceiptsDoor, PolicyRunner];
     const offered = provided(ports);
     return {
       module: CommandsModule,
