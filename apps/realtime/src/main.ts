@@ -8,7 +8,7 @@ import { createRealtimeApp } from './app.js';
 const DRAIN_MS_MAX = 10_000;
 
 const config = readConfig(process.env);
-const ports = await openPorts(config);
+const { ports, close } = await openPorts(config);
 const app = await createRealtimeApp(ports);
 const logger = new Logger('realtime');
 
@@ -20,7 +20,7 @@ const end = (code: number): void => {
   ports.timer.after(DRAIN_MS_MAX, () => process.exit(code === 0 ? 1 : code));
   app
     .close()
-    .then(() => ports.close())
+    .then(close)
     .then(
       () => process.exit(code),
       (error: unknown) => {

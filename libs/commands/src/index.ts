@@ -8,7 +8,6 @@ export type { Accepted } from './held.js';
 export * from './inputs.js';
 export type { Marking } from './mark-rows.js';
 export * from './open-ports.js';
-export * from './open-ports.js';
 export * from './policy-runner.js';
 export * from './ports.js';
 export * from './receipts-door.js';
