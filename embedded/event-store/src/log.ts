@@ -46,19 +46,15 @@ export class Log {
   static async open(folder: string, segmentBytes: number): Promise<Log> {
     await mkdir(folder, { recursive: true });
     const segments = await openSegments(folder);
-    for (const [at, segment] of segments.entries()) {
-      const following = segments[at + 1];
-      const { size } = await segment.file.stat();
-      const end = segment.start + size - SEGMENT_HEAD_BYTES;
-      if (following && following.start !== end)
-        throw new UnusableLog(
-          `${segment.path} ends at ${end} but the next segment begins at ${following.start}. ` +
-            'Restore the folder from a backup.',
-        );
+    try {
+      await mustAdjoin(segments);
+      const last = segments.at(-1);
+      if (!last) throw new UnusableLog(`${folder} has no segment.`);
+      return new Log(folder, segmentBytes, segments, await soundEnd(last));
+    } catch (error) {
+      for (const { file } of segments) await file.close();
+      throw error;
     }
-    const last = segments.at(-1);
-    if (!last) throw new UnusableLog(`${folder} has no segment.`);
-    return new Log(folder, segmentBytes, segments, await soundEnd(last));
   }
 
   get committed(): number {
@@ -214,6 +210,20 @@ export class Log {
     for (const { file } of this.#segments) await file.close();
   }
 }
+
+/** Segments that leave a gap between them have lost something. */
+const mustAdjoin = async (segments: readonly Segment[]): Promise<void> => {
+  for (const [at, { path, start, file }] of segments.entries()) {
+    const following = segments[at + 1];
+    const { size } = await file.stat();
+    const end = start + size - SEGMENT_HEAD_BYTES;
+    if (following && following.start !== end)
+      throw new UnusableLog(
+        `${path} ends at ${end} but the next segment begins at ${following.start}. ` +
+          'Restore the folder from a backup.',
+      );
+  }
+};
 
 const readAt = async (segment: Segment, position: number, length: number): Promise<Buffer> => {
   const bytes = Buffer.allocUnsafe(length);

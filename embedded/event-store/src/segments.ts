@@ -69,7 +69,11 @@ export const openSegments = async (folder: string): Promise<Segment[]> => {
   for (const name of names) {
     const path = join(folder, name);
     const segment = { path, start: Number.parseInt(name, 10), file: await open(path, 'r+') };
-    if ((await checkHead(segment)) === 'sound') {
+    const head = await checkHead(segment).catch(async (error: unknown) => {
+      for (const { file } of [...segments, segment]) await file.close();
+      throw error;
+    });
+    if (head === 'sound') {
       segments.push(segment);
       continue;
     }
