@@ -1,14 +1,15 @@
+import { randomUUID } from 'node:crypto';
 import {
   BACKWARDS,
   END,
   EventStoreDBClient,
   FORWARDS,
-  jsonEvent,
-  NO_STREAM,
   START,
   type AllStreamResolvedEvent,
   type ResolvedEvent,
 } from '@eventstore/db-client';
+import { SystemTimer, type Timer } from './clock.js';
+import { Appends } from './eventstoredb-appends.js';
 import { isAbsent, isNowhere, logError } from './eventstoredb-errors.js';
 import { Followed, logEventOf, placeOf } from './eventstoredb-followed.js';
 import {
@@ -37,34 +38,24 @@ const isOf = (prefixes: readonly string[], { stream }: LogEvent): boolean =>
  */
 export class EventStoreDb extends EventStore {
   readonly #writing: EventStoreDBClient;
+  readonly #appends: Appends;
   readonly #reading: EventStoreDBClient;
   readonly #followed = new Set<Followed>();
 
   /** `url` is a connection string: `esdb://127.0.0.1:2113?tls=false`. */
-  constructor(url: string) {
+  constructor(url: string, timer: Timer = new SystemTimer()) {
     super();
     this.#writing = EventStoreDBClient.connectionString(url);
+    this.#appends = new Appends(this.#writing, timer);
     this.#reading = EventStoreDBClient.connectionString(url);
   }
 
-  override async append(
+  override append(
     stream: string,
     expected: Expected,
     events: readonly NewEvent[],
   ): Promise<Appended> {
-    const expectedRevision =
-      expected === 'any' ? 'any' : expected < 0 ? NO_STREAM : BigInt(expected);
-    try {
-      // Without `credentials`: an append with them is not batched.
-      const { nextExpectedRevision, position } = await this.#writing.appendToStream(
-        stream,
-        events.map(({ id, type, data, metadata }) => jsonEvent({ id, type, data, metadata })),
-        { expectedRevision },
-      );
-      return { revision: Number(nextExpectedRevision), position: Number(position?.commit ?? -1) };
-    } catch (error) {
-      throw logError(error, `append to ${stream}`);
-    }
+    return this.#appends.append(stream, expected, events);
   }
 
   override async read(
@@ -148,16 +139,14 @@ export class EventStoreDb extends EventStore {
   }
 
   override async keepLatest(stream: string): Promise<void> {
-    try {
-      await this.#writing.setStreamMetadata(stream, { maxCount: 1 });
-    } catch (error) {
-      throw logError(error, `set the metadata of ${stream}`);
-    }
+    const metadata = { id: randomUUID(), type: '$metadata', data: { $maxCount: 1 }, metadata: {} };
+    await this.append(`$$${stream}`, 'any', [metadata]);
   }
 
   override async close(): Promise<void> {
     for (const followed of this.#followed) await followed.close();
     this.#followed.clear();
+    this.#appends.close();
     await this.#writing.dispose();
     await this.#reading.dispose();
   }

@@ -221,7 +221,9 @@ const following = (opened: () => EventStore) => {
     expect(late.position).toBeGreaterThan(passed);
     expect(checkpoints).toEqual(checkpoints.toSorted((a, b) => a - b));
   });
+};
 
+const ending = (opened: () => EventStore) => {
   it('says nothing more once closed', async () => {
     const prefix = `ours${randomUUID()}-`;
     const { heard, subscriber, drops } = listening();
@@ -267,8 +269,15 @@ export const eventStoreContract = (name: string, open: () => Promise<OpenedStore
       await opened?.end();
     });
 
-    describe('appending', () => appending(store));
-    describe('reading', () => reading(store));
-    describe('following', () => following(store));
+    describe('appending', () => {
+      appending(store);
+    });
+    describe('reading', () => {
+      reading(store);
+    });
+    describe('following', () => {
+      following(store);
+      ending(store);
+    });
   });
 };

@@ -6,3 +6,4 @@ export * from './memory-views.js';
 export * from './until.js';
 export * from './people.js';
 export * from './platform.js';
+export * from './wire.js';
