@@ -1,4 +1,4 @@
-import { type AddressInfo, type Socket, createServer } from 'node:net';
+import { type Server, type Socket, createServer } from 'node:net';
 import { answer } from './commands/dispatch.js';
 import { Cursors } from './commands/cursors.js';
 import { Store } from './storage/store.js';
@@ -15,6 +15,12 @@ export interface DocumentStore {
   readonly port: number;
   /** Answers what has been asked, syncs, and lets go of the folder. */
   close(): Promise<void>;
+}
+
+function portOf(listener: Server): number {
+  const address = listener.address();
+  if (address === null || typeof address === 'string') throw new Error('not listening on a port');
+  return address.port;
 }
 
 /** Starts a server that the mongodb driver uses as it would a standalone mongod, on loopback only. */
@@ -39,7 +45,7 @@ export async function startDocumentStore(options: DocumentStoreOptions): Promise
     throw error;
   }
   return {
-    port: (listener.address() as AddressInfo).port,
+    port: portOf(listener),
     async close() {
       const closed = new Promise((resolve) => {
         listener.close(resolve);

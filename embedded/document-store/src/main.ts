@@ -26,7 +26,6 @@ if (folder === undefined) {
 
 try {
   const store = await startDocumentStore({ dataDir: folder, port: Number(values.port) });
-  console.log(`ready ${store.port}`);
   const stop = (): void => {
     store
       .close()
@@ -41,6 +40,7 @@ try {
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
+  console.log(`ready ${store.port}`);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exit(1);

@@ -214,9 +214,13 @@ export function validateDocument(buf: Buffer, start: number, depth = 0): void {
     if (type === TYPE.object || type === TYPE.array) {
       if (valueEnd - valueStart < 5) throw invalid('an embedded document of a wrong length');
       validateDocument(buf, valueStart, depth + 1);
-    } else if (type === TYPE.string && (valueEnd - valueStart < 5 || buf[valueEnd - 1] !== 0)) {
-      throw invalid('a string without an end');
+    } else if (type === TYPE.string) {
+      validateText(buf, valueStart, valueEnd);
     }
   }
   if (buf[cursor.valueEnd] !== 0) throw invalid('a document without an end');
+}
+
+function validateText(buf: Buffer, start: number, end: number): void {
+  if (end - start < 5 || buf[end - 1] !== 0) throw invalid('a string without an end');
 }

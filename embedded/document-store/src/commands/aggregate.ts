@@ -61,22 +61,40 @@ function stageOf(stage: Raw): [string, Raw] {
 
 /** Leading $match, $sort, $skip and $limit, which are answered by a query, and the stages after. */
 export function leadingStages(pipeline: readonly Raw[]): { question: Question; rest: Raw[] } {
-  const matches: Raw[] = [];
-  let sort: Raw | undefined;
-  let skip: number | undefined;
-  let limit: number | undefined;
+  const taken: Leading = { matches: [] };
   const stages = pipeline.map((stage) => stageOf(stage));
   let at = 0;
   for (const [name, value] of stages) {
-    const isFree = limit === undefined && skip === undefined;
-    if (name === '$match' && isFree && sort === undefined) matches.push(value);
-    else if (name === '$sort' && isFree && sort === undefined) sort = value;
-    else if (name === '$skip' && isFree) skip = count(name, value);
-    else if (name === '$limit' && limit === undefined) limit = positive(count(name, value));
-    else break;
+    if (!take(taken, name, value)) break;
     at++;
   }
-  return { question: { filter: joined(matches), sort, skip, limit }, rest: pipeline.slice(at) };
+  const { matches, ...question } = taken;
+  return { question: { filter: joined(matches), ...question }, rest: pipeline.slice(at) };
+}
+
+interface Leading {
+  readonly matches: Raw[];
+  sort?: Raw;
+  skip?: number;
+  limit?: number;
+}
+
+/** Takes a stage into the leading query if it still fits there. */
+function take(taken: Leading, name: string, value: Raw): boolean {
+  if (taken.limit !== undefined) return false;
+  if (name === '$limit') {
+    taken.limit = positive(count(name, value));
+    return true;
+  }
+  if (taken.skip !== undefined) return false;
+  if (name === '$skip') {
+    taken.skip = count(name, value);
+    return true;
+  }
+  if (taken.sort !== undefined) return false;
+  if (name === '$sort') taken.sort = value;
+  else if (name === '$match') taken.matches.push(value);
+  return name === '$sort' || name === '$match';
 }
 
 function count(name: string, value: Raw): number {
@@ -115,12 +133,11 @@ function* decoded(ctx: Context, query: Query): Generator<Document> {
 function byMingo(ctx: Context, query: Query | undefined, rest: readonly Raw[]): Source {
   const pipeline = rest.map((stage) => toObject(stage));
   const input = query === undefined ? [] : decoded(ctx, query);
-  const aggregator = new Aggregator(pipeline as ConstructorParameters<typeof Aggregator>[0]);
-  const output = aggregator.stream(input as Iterable<Record<string, unknown>>);
+  const output = new Aggregator(pipeline, {}).stream(input);
   return {
     step() {
       const { value, done } = output.next();
-      return done === true || value === undefined ? undefined : toBytes(value as Document);
+      return done || value === undefined ? undefined : toBytes({ ...value });
     },
   };
 }

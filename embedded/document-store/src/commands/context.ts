@@ -56,8 +56,10 @@ export class Context {
     return this.text('$db');
   }
 
+  /** The collection's full name; a command about no collection has one made of its own name. */
   get namespace(): string {
-    return `${this.database}.${this.text(this.name)}`;
+    const isText = this.fields.get(this.name)?.type === TYPE.string;
+    return `${this.database}.${isText ? this.text(this.name) : `$cmd.${this.name}`}`;
   }
 
   get collection(): Collection | undefined {

@@ -1,4 +1,3 @@
-import { type Document } from 'bson';
 import { toBytes } from '../bson/convert.js';
 import { truthOf } from '../bson/number.js';
 import { type Raw, TYPE, fieldsOf } from '../bson/raw.js';
@@ -57,7 +56,7 @@ function encode(reply: Reply): Buffer {
 function encodeError(error: unknown): Buffer {
   if (error instanceof CommandError) {
     const { code, codeName, message, extra } = error;
-    return toBytes({ ok: 0, errmsg: message, code, codeName, ...extra } as Document);
+    return toBytes({ ok: 0, errmsg: message, code, codeName, ...extra });
   }
   const message = error instanceof Error ? error.message : String(error);
   return toBytes({ ok: 0, errmsg: message, code: 1, codeName: 'InternalError' });

@@ -142,15 +142,13 @@ function chosen(collection: Collection, selector: Raw | undefined): readonly Ind
   if (selector?.type === TYPE.array) {
     return elementsOf(selector).flatMap((one) => chosen(collection, one));
   }
-  if (selector?.type === TYPE.string && textOf(selector) === '*') return collection.indexes;
-  let found: Index | undefined;
-  if (selector?.type === TYPE.string) {
-    if (textOf(selector) === '_id_') throw new CommandError(72, 'cannot drop _id index');
-    found = collection.indexes.find(({ name }) => name === textOf(selector));
-  } else if (selector?.type === TYPE.object) {
-    const key = patternFrom(selector);
-    found = collection.indexes.find((index) => samePattern(index, key));
-  }
+  const name = selector?.type === TYPE.string ? textOf(selector) : undefined;
+  if (name === '*') return collection.indexes;
+  if (name === '_id_') throw new CommandError(72, 'cannot drop _id index');
+  const key = selector?.type === TYPE.object ? patternFrom(selector) : undefined;
+  const found = collection.indexes.find(
+    (index) => index.name === name || (key !== undefined && samePattern(index, key)),
+  );
   if (found === undefined) throw new CommandError(27, 'index not found with that name or key');
   return [found];
 }

@@ -1,7 +1,7 @@
 import { ObjectId, type Document } from 'bson';
 import { fromValue, toValue } from '../bson/convert.js';
 import { numberOf, truthOf } from '../bson/number.js';
-import { type Raw, ElementCursor, TYPE, documentOf, fieldsOf } from '../bson/raw.js';
+import { type Raw, ElementCursor, TYPE, fieldsOf } from '../bson/raw.js';
 import { withIdFirst } from '../bson/write.js';
 import { CommandError, notSupported } from '../errors.js';
 import { compileFilter } from '../query/filter.js';
@@ -188,7 +188,7 @@ function updateOne(ctx: Context, documents: Documents, source: Raw, index: numbe
   return { n: 1, upserted: { index, _id: toValue(id) } };
 }
 
-async function update(ctx: Context): Promise<Reply> {
+async function updateAll(ctx: Context): Promise<Reply> {
   const totals = await runAll(ctx, ctx.list('updates'), (documents, statement, index) =>
     updateOne(ctx, documents, statement, index),
   );
@@ -223,10 +223,4 @@ async function remove(ctx: Context): Promise<Reply> {
 }
 
 /** Commands that write documents. */
-export const WRITE_COMMANDS = { insert, update, delete: remove };
-
-/** True when a document meets a filter; for what has been fetched by other means. */
-export function meets(filter: Raw, document: Buffer): boolean {
-  const whole = documentOf(document);
-  return compileFilter(filter).clauses.every((clause) => clause.matches(whole));
-}
+export const WRITE_COMMANDS = { insert, update: updateAll, delete: remove };

@@ -1,4 +1,4 @@
-import { ElementCursor, NULL_VALUE, Raw, TYPE, elementsOf, fieldOf } from '../bson/raw.js';
+import { NULL_VALUE, Raw, TYPE, elementsOf, fieldOf } from '../bson/raw.js';
 
 /** A dotted field path, split and ready for comparing names as bytes. */
 export interface Path {
@@ -84,19 +84,23 @@ export function indexedValues(document: Raw, path: Path): { values: Raw[]; multi
     if (value.type !== TYPE.array) return { values: [value], multikey: false };
   }
   const found = follow(document, path);
-  let multikey = found.throughArray;
   const values: Raw[] = [];
-  for (const value of found.values) {
+  const hasArray = spread(found.values, values);
+  if (values.length === 0 || found.missing) values.push(NULL_VALUE);
+  return { values, multikey: found.throughArray || hasArray };
+}
+
+/** Puts arrays' elements in their place; true when there was an array. */
+function spread(found: readonly Raw[], values: Raw[]): boolean {
+  let hasArray = false;
+  for (const value of found) {
     if (value.type !== TYPE.array) {
       values.push(value);
       continue;
     }
-    multikey = true;
-    const cursor = new ElementCursor(value.buf, value.start);
-    const before = values.length;
-    while (cursor.next()) values.push(cursor.value());
-    if (values.length === before) values.push(EMPTY_ARRAY_KEY);
+    hasArray = true;
+    const elements = elementsOf(value);
+    values.push(...(elements.length === 0 ? [EMPTY_ARRAY_KEY] : elements));
   }
-  if (values.length === 0 || found.missing) values.push(NULL_VALUE);
-  return { values, multikey };
+  return hasArray;
 }

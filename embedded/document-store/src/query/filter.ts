@@ -9,7 +9,7 @@ import { type OperatorTest, compileOperator, equalTo } from './operators.js';
 
 /** One condition of a filter; all of them must hold. */
 export interface Clause {
-  matches(document: Raw): boolean;
+  readonly matches: (document: Raw) => boolean;
   /** The field and the values it may have, when the condition is of that kind: indexes use it. */
   readonly path?: Path;
   readonly intervals?: readonly Interval[];

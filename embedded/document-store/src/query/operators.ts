@@ -7,7 +7,7 @@ import { type Interval, holds, ordered, point, sortedPoints } from './intervals.
 
 /** A condition on what a path leads to; `intervals` when it says which values are admitted. */
 export interface OperatorTest {
-  test(found: Found): boolean;
+  readonly test: (found: Found) => boolean;
   readonly intervals?: readonly Interval[];
 }
 

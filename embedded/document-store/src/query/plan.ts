@@ -110,37 +110,44 @@ function extend(prefixes: readonly Prefix[], points: readonly Buffer[]): Prefix[
   );
 }
 
+interface Step {
+  readonly clauses: readonly Clause[];
+  readonly intervals: readonly Interval[];
+  readonly arePoints: boolean;
+  /** Entries within the intervals are all and only what the clauses admit. */
+  readonly isExact: boolean;
+}
+
+/** What the conditions say about one field of an index; undefined when nothing. */
+function stepOf(index: Index, at: number, clauses: readonly Clause[]): Step | undefined {
+  const multikey = index.multikey[at] === true;
+  const found = usable(clauses, index.fields[at]?.path.text ?? '', multikey);
+  if (found.length === 0) return undefined;
+  const intervals = found.map((clause) => clause.intervals ?? []).reduce(intersect);
+  const arePoints = intervals.every(({ isPoint }) => isPoint);
+  const isWhole =
+    arePoints || !intervals.some(({ lo, hi }) => isLong(lo, index) || isLong(hi, index));
+  const isExact = isWhole && !index.cut && !(multikey && holds(intervals, NULL_BYTES));
+  return { clauses: found, intervals, arePoints, isExact };
+}
+
 /** How far the filter's conditions bound an index: points first, then at most one field of ranges. */
 function boundsOf(index: Index, clauses: readonly Clause[]): Bounds {
   const tree = Buffer.alloc(4);
   tree.writeUInt32BE(index.tree);
   let prefixes: Prefix[] = [{ bytes: tree, ends: [] }];
-  let tail: readonly Interval[] | undefined;
   const points: number[] = [];
   const answered = new Set<Clause>();
-  for (const [at, { path, descending }] of index.fields.entries()) {
-    const multikey = index.multikey[at] === true;
-    const found = usable(clauses, path.text, multikey);
-    if (found.length === 0) break;
-    const intervals = found.map((clause) => clause.intervals ?? []).reduce(intersect);
-    const arePoints = intervals.every(({ isPoint }) => isPoint);
-    if (prefixes.length * intervals.length > RANGES_MAX) break;
-    const isExact =
-      arePoints || !intervals.some(({ lo, hi }) => isLong(lo, index) || isLong(hi, index));
-    if (isExact && !index.cut && !(multikey && holds(intervals, NULL_BYTES))) {
-      for (const clause of found) answered.add(clause);
-    }
-    if (!arePoints) {
-      tail = intervals;
-      break;
-    }
-    points.push(intervals.length);
-    prefixes = extend(
-      prefixes,
-      intervals.map(({ lo }) => pointBytes(lo.bytes, index, descending)),
-    );
+  for (const [at, { descending }] of index.fields.entries()) {
+    const step = stepOf(index, at, clauses);
+    if (step === undefined || prefixes.length * step.intervals.length > RANGES_MAX) break;
+    if (step.isExact) for (const clause of step.clauses) answered.add(clause);
+    if (!step.arePoints) return { prefixes, tail: step.intervals, points, answered };
+    points.push(step.intervals.length);
+    const encodings = step.intervals.map(({ lo }) => pointBytes(lo.bytes, index, descending));
+    prefixes = extend(prefixes, encodings);
   }
-  return { prefixes, tail, points, answered };
+  return { prefixes, tail: undefined, points, answered };
 }
 
 interface Order {
@@ -150,34 +157,59 @@ interface Order {
   readonly merge: boolean;
 }
 
+/** Fields that the bounds fix to one value have no say in the order. */
+function withoutConstants(
+  index: Index,
+  sort: readonly SortField[],
+  { points }: Bounds,
+): SortField[] {
+  const constant = new Set(
+    index.fields
+      .filter((_, at) => points[at] === 1 && index.multikey[at] !== true)
+      .map(({ path }) => path.text),
+  );
+  return sort.filter(({ path }) => !constant.has(path.text));
+}
+
 /** How an index gives the order asked for within its bounds, or undefined when it does not. */
 function orderOf(index: Index, sort: readonly SortField[], bounds: Bounds): Order | undefined {
-  const { points } = bounds;
-  const isConstant = (path: string): boolean =>
-    index.fields.some(
-      (field, at) => field.path.text === path && points[at] === 1 && index.multikey[at] !== true,
-    );
-  const wanted = sort.filter(({ path }) => !isConstant(path.text));
+  const wanted = withoutConstants(index, sort, bounds);
   if (wanted.length === 0) return { backward: false, from: 0, merge: false };
-  if (index.cut) return undefined;
-  let backward: boolean | undefined;
-  let [from, merge, next] = [-1, false, 0];
+  return index.cut ? undefined : matchOrder(index, wanted, bounds.points);
+}
+
+function matchOrder(
+  index: Index,
+  wanted: readonly SortField[],
+  points: readonly number[],
+): Order | undefined {
+  const turns: boolean[] = [];
+  let [from, merge] = [-1, false];
   for (const [at, field] of index.fields.entries()) {
-    const want = wanted[next];
+    const want = wanted[turns.length];
     if (want === undefined) break;
-    if (want.path.text === field.path.text) {
-      const turned = want.descending !== field.descending;
-      if (index.multikey[at] === true || (backward ?? turned) !== turned) return undefined;
-      backward = turned;
+    const isWanted = want.path.text === field.path.text;
+    if (isWanted && index.multikey[at] !== true) {
+      turns.push(want.descending !== field.descending);
       if (from < 0) from = at;
-      next++;
-    } else if ((points[at] ?? 0) > 1 && from < 0) {
-      merge = true;
-    } else if (points[at] !== 1) {
+    } else if (isWanted || !canPass(points[at], from)) {
       return undefined;
+    } else {
+      merge ||= points[at] !== 1;
     }
   }
-  return next < wanted.length ? undefined : { backward: backward ?? false, from, merge };
+  return turns.length === wanted.length ? turned(turns, from, merge) : undefined;
+}
+
+/** A field that does not sort may lie between: fixed to one value, or to several before all sorting. */
+function canPass(points: number | undefined, from: number): boolean {
+  return points === 1 || ((points ?? 0) > 1 && from < 0);
+}
+
+/** All fields must be read the way they lie, or all turned around. */
+function turned(turns: readonly boolean[], from: number, merge: boolean): Order | undefined {
+  const [backward = false] = turns;
+  return turns.every((turn) => turn === backward) ? { backward, from, merge } : undefined;
 }
 
 function rangesOf(index: Index, bounds: Bounds, from: number): Range[] {
@@ -243,6 +275,24 @@ function wholeCollection(collection: Collection, filter: Filter, sorted: boolean
   };
 }
 
+function bestOf(
+  indexes: readonly Index[],
+  filter: Filter,
+  sort: readonly SortField[],
+): Candidate | undefined {
+  let best: Candidate | undefined;
+  for (const index of indexes) {
+    const next = candidate(index, filter.clauses, sort);
+    if (best === undefined || next.score > best.score) best = next;
+  }
+  return best;
+}
+
+function candidatesOf(collection: Collection, hint: Index | null | undefined): Index[] {
+  if (hint === undefined) return [collection.id, ...collection.indexes];
+  return hint === null ? [] : [hint];
+}
+
 /** Chooses how to answer a query; `hint` is the one index to use, null for none at all. */
 export function planOf(
   collection: Collection,
@@ -250,27 +300,21 @@ export function planOf(
   sort: readonly SortField[],
   hint?: Index | null,
 ): Plan {
-  const indexes = hint === undefined ? [collection.id, ...collection.indexes] : [];
-  if (hint !== undefined && hint !== null) indexes.push(hint);
-  let best: Candidate | undefined;
-  for (const index of indexes) {
-    const next = candidate(index, filter.clauses, sort);
-    if (best === undefined || next.score > best.score) best = next;
-  }
+  const best = bestOf(candidatesOf(collection, hint), filter, sort);
   if (best === undefined || (best.score === 0 && hint === undefined)) {
     return wholeCollection(collection, filter, sort.length === 0);
   }
-  const { index, bounds, order } = best;
-  const from = order?.from ?? 0;
+  const { index, bounds } = best;
+  const order = best.order ?? { backward: false, from: 0, merge: false };
   return {
     collection,
     index,
-    ranges: rangesOf(index, bounds, from),
-    backward: order?.backward ?? false,
-    merge: order?.merge ?? false,
-    sorted: order !== undefined,
+    ranges: rangesOf(index, bounds, order.from),
+    backward: order.backward,
+    merge: order.merge,
+    sorted: best.order !== undefined,
     repeats: index.multikey.includes(true),
     rest: filter.clauses.filter((clause) => !bounds.answered.has(clause)),
-    byId: index === collection.id && bounds.points.length === 1 && !(order?.merge ?? false),
+    byId: index === collection.id && bounds.points.length === 1 && !order.merge,
   };
 }

@@ -3,7 +3,7 @@ import { toBytes, toObject } from '../bson/convert.js';
 import { isNumber, truthOf } from '../bson/number.js';
 import { type Raw, ElementCursor, TYPE, documentOf } from '../bson/raw.js';
 import { BsonWriter } from '../bson/write.js';
-import { CommandError } from '../errors.js';
+import { CommandError, notSupported } from '../errors.js';
 
 /** Turns a stored document into what the client asked to see. */
 export type Projection = (document: Buffer) => Buffer;
@@ -85,33 +85,39 @@ function byMingo(projection: Raw): Projection {
   };
 }
 
+interface Switches {
+  readonly tree: Tree;
+  keeps?: boolean;
+  keepsId?: boolean;
+}
+
+function addSwitch(switches: Switches, name: string, isKept: boolean): void {
+  if (name === '_id') {
+    switches.keepsId = isKept;
+    return;
+  }
+  if (name.endsWith('.$')) throw notSupported('A positional projection');
+  if (switches.keeps !== undefined && switches.keeps !== isKept) {
+    const [one, other] = isKept ? ['inclusion', 'exclusion'] : ['exclusion', 'inclusion'];
+    throw new CommandError(31254, `Cannot do ${one} on field ${name} in ${other} projection`);
+  }
+  switches.keeps = isKept;
+  plant(switches.tree, name);
+}
+
 /** Compiles a projection; undefined when the documents go out as they are. */
 export function compileProjection(projection: Raw | undefined): Projection | undefined {
   if (projection === undefined) return undefined;
   const cursor = new ElementCursor(projection.buf, projection.start);
-  const tree: Tree = new Map();
-  let keeps: boolean | undefined;
-  let keepsId: boolean | undefined;
+  const switches: Switches = { tree: new Map() };
   while (cursor.next()) {
-    const [name, value] = [cursor.name(), cursor.value()];
+    const value = cursor.value();
     if (!isSwitch(value)) return byMingo(projection);
-    if (name.endsWith('.$')) throw new CommandError(2, 'positional projection is not supported');
-    const isKept = truthOf(value);
-    if (name === '_id') {
-      keepsId = isKept;
-      continue;
-    }
-    if (keeps !== undefined && keeps !== isKept) {
-      throw new CommandError(
-        31254,
-        `Cannot do ${isKept ? 'inclusion' : 'exclusion'} on field ${name} in ${keeps ? 'inclusion' : 'exclusion'} projection`,
-      );
-    }
-    keeps = isKept;
-    plant(tree, name);
+    addSwitch(switches, cursor.name(), truthOf(value));
   }
-  if (keeps === undefined && keepsId === undefined) return undefined;
-  const isInclusion = keeps ?? keepsId ?? false;
+  const { tree, keeps, keepsId } = switches;
+  const isInclusion = keeps ?? keepsId;
+  if (isInclusion === undefined) return undefined;
   if ((keepsId ?? true) === isInclusion) tree.set('_id', true);
   return (document) => {
     writer.at = 0;

@@ -32,8 +32,7 @@ class Stream {
     private readonly store: Store,
     readonly range: Range,
     private readonly backward: boolean,
-    private portion: number,
-    private readonly portionMax: number,
+    private readonly portion: { now: number; readonly max: number },
   ) {
     this.start = range.start;
     this.end = range.end;
@@ -51,14 +50,15 @@ class Stream {
   }
 
   private fill(): void {
-    const { start, end, portion: limit } = this;
+    const { start, end } = this;
+    const limit = this.portion.now;
     const options = this.backward
       ? { reverse: true, start: end, exclusiveStart: true, end: start, inclusiveEnd: true, limit }
       : { start, end, limit };
     this.entries = [...this.store.data.getRange(options)];
     this.at = 0;
     this.isDone = this.entries.length < limit;
-    this.portion = Math.min(limit * 4, this.portionMax);
+    this.portion.now = Math.min(limit * 4, this.portion.max);
     const last = this.entries.at(-1);
     if (last === undefined) return;
     if (this.backward) this.end = last.key;
@@ -107,8 +107,8 @@ export class Scan {
 
   private open(range: Range): Stream {
     const max = this.isCollection() ? DOCUMENTS_MAX : ENTRIES_MAX;
-    const portion = Math.max(1, Math.min(max, this.expected));
-    return new Stream(this.store, range, this.plan.backward, portion, max);
+    const now = Math.max(1, Math.min(max, this.expected));
+    return new Stream(this.store, range, this.plan.backward, { now, max });
   }
 
   private isCollection(): boolean {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { CommandError } from '../errors.js';
 import { type Path, pathOf } from '../keys/paths.js';
+import { fromJson } from './json.js';
 
 /** LMDB's longest key (1,978 bytes on 4 KiB pages) less the tree's number and the document's key. */
 const FIELDS_BYTES_MAX = 1978 - 4 - 400;
@@ -123,7 +124,7 @@ export function collectionToJson(collection: Collection): string {
 
 /** A collection as `collectionToJson` wrote it. */
 export function collectionFromJson(text: string, totals: Collection['totals']): Collection {
-  const stored = JSON.parse(text) as StoredCollection;
+  const stored = fromJson<StoredCollection>(text, ['database', 'name', 'tree', 'indexes']);
   return {
     database: stored.database,
     name: stored.name,

@@ -1,5 +1,6 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fromJson } from './json.js';
 
 const FILE = 'owner.json';
 
@@ -20,18 +21,22 @@ function startOf(pid: number): string {
   }
 }
 
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}
+
 function isAlive(owner: Owner): boolean {
   try {
     process.kill(owner.pid, 0);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
+    if (!hasCode(error, 'EPERM')) return false;
   }
   return startOf(owner.pid) === owner.started;
 }
 
 function readOwner(path: string): Owner | undefined {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Owner;
+    return fromJson<Owner>(readFileSync(path, 'utf8'), ['pid', 'started']);
   } catch {
     return undefined;
   }
@@ -53,7 +58,7 @@ export function lockFolder(folder: string): () => void {
     writeFileSync(path, mine, { flag: 'wx' });
     return release;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    if (!hasCode(error, 'EEXIST')) throw error;
   }
   const owner = readOwner(path);
   if (owner !== undefined && isAlive(owner)) throw refuse(folder, owner);

@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ABORT, open, type Database, type RootDatabase } from 'lmdb';
 import { CommandError } from '../errors.js';
@@ -9,7 +9,9 @@ import {
   collectionToJson,
   namespaceOf,
 } from './catalog.js';
+import { fromJson } from './json.js';
 import { lockFolder } from './lock.js';
+import { checkPages } from './pages.js';
 
 /** Version of what is written in a data folder; a folder of a higher one is refused. */
 const FORMAT = 1;
@@ -20,13 +22,13 @@ const READERS_MAX = 64;
 /** Keys removed in one transaction when a dropped tree is cleared away. */
 const SWEEP_KEYS_MAX = 2_000;
 
+const NO_TOTALS = '{"documents":0,"bytes":0}';
+
 interface Job {
   run(): void;
   resolve(): void;
   reject(error: unknown): void;
 }
-
-const ONE = Buffer.from([1]);
 
 /**
  * The data folder: one LMDB tree holds all documents and index entries, each under the number of
@@ -57,9 +59,11 @@ export class Store {
   static open(folder: string): Store {
     mkdirSync(folder, { recursive: true });
     const unlock = lockFolder(folder);
+    let root: RootDatabase<Buffer, string> | undefined;
     try {
-      checkLength(folder);
-      const root = open<Buffer, string>({
+      const file = join(folder, 'data.mdb');
+      if (existsSync(file)) checkPages(file);
+      root = open<Buffer, string>({
         path: folder,
         noSubdir: false,
         mapSize: MAP_BYTES,
@@ -75,6 +79,7 @@ export class Store {
       store.sweepAll();
       return store;
     } catch (error) {
+      void root?.close();
       unlock();
       throw describeOpening(folder, error);
     }
@@ -217,7 +222,7 @@ export class Store {
   }
 
   private put(key: string, value: string): void {
-    void this.meta.put(key, Buffer.from(value) as unknown as string & Buffer);
+    void this.meta.put(key, Buffer.from(value));
   }
 
   private read(key: string): string | undefined {
@@ -249,11 +254,12 @@ export class Store {
     this.nextTree = Number(this.read('next') ?? '1');
     const found = new Map<string, Collection>();
     for (const { value } of this.meta.getRange({ start: 'c:', end: 'c;' })) {
-      const text = Buffer.from(value as unknown as Uint8Array).toString();
-      const { tree } = JSON.parse(text) as { tree: number };
-      const totals = JSON.parse(
-        this.read(`s:${tree}`) ?? '{"documents":0,"bytes":0}',
-      ) as Collection['totals'];
+      const text = value.toString();
+      const { tree } = fromJson<{ tree: number }>(text, ['tree']);
+      const totals = fromJson<Collection['totals']>(this.read(`s:${tree}`) ?? NO_TOTALS, [
+        'documents',
+        'bytes',
+      ]);
       const collection = collectionFromJson(text, totals);
       found.set(namespaceOf(collection), collection);
     }
@@ -274,7 +280,7 @@ export class Store {
       if (!isDone) setImmediate(() => this.sweep(tree));
     };
     run().catch((error: unknown) => {
-      if (!this.isClosing) process.emitWarning(error as Error);
+      if (!this.isClosing) process.emitWarning(String(error));
     });
   }
 
@@ -291,23 +297,12 @@ export class Store {
   }
 }
 
-/** Bytes of the two meta pages, without which LMDB's file is no file of LMDB. */
-const META_BYTES = 8192;
-
-function checkLength(folder: string): void {
-  const size = statSync(join(folder, 'data.mdb'), { throwIfNoEntry: false })?.size;
-  if (size !== undefined && size < META_BYTES) throw new Error('data.mdb is cut short');
-}
-
 function describeOpening(folder: string, error: unknown): Error {
   const reason = error instanceof Error ? error.message : String(error);
-  if (reason.includes(folder)) return error as Error;
+  if (error instanceof Error && reason.includes(folder)) return error;
   return new Error(
     `The data folder ${folder} cannot be opened: ${reason}. Check that this user may write ` +
       'there; if its files are damaged, remove them: the content can be rebuilt from the log.',
     { cause: error },
   );
 }
-
-/** A value for entries that say all in their key. */
-export const PRESENT = ONE;

@@ -30,22 +30,23 @@ function integer(value: bigint, isLong: boolean): Raw {
   return fromValue(Long.fromBigInt(value));
 }
 
-function arithmetic(name: string, current: Raw | undefined, by: Raw): Raw {
-  if (current === undefined)
-    return name === '$inc' ? by : arithmetic('$inc', zeroOf(by), zeroOf(by));
-  if (!isNumber(current)) {
-    throw new CommandError(14, `Cannot apply ${name} to a value of non-numeric type.`);
-  }
-  if (current.type === TYPE.decimal || by.type === TYPE.decimal) {
-    throw notSupported(`${name} on Decimal128`);
-  }
+function checkNumeric(name: string, value: Raw): void {
+  if (value.type === TYPE.decimal) throw notSupported(`${name} on Decimal128`);
+  if (isNumber(value)) return;
+  throw new CommandError(14, `Cannot apply ${name} to a value of non-numeric type.`);
+}
+
+function arithmetic(name: string, current: Raw, by: Raw): Raw {
+  checkNumeric(name, current);
+  checkNumeric(name, by);
   const [a, b] = [integerOf(current), integerOf(by)];
+  const isSum = name === '$inc';
   if (a !== undefined && b !== undefined) {
     const isLong = current.type === TYPE.int64 || by.type === TYPE.int64;
-    return integer(name === '$inc' ? a + b : a * b, isLong);
+    return integer(isSum ? a + b : a * b, isLong);
   }
   const [x, y] = [numberOf(current) ?? 0, numberOf(by) ?? 0];
-  return fromValue(new Double(name === '$inc' ? x + y : x * y));
+  return fromValue(new Double(isSum ? x + y : x * y));
 }
 
 function zeroOf(by: Raw): Raw {
@@ -59,7 +60,8 @@ function numeric(name: string, path: string, operand: Raw): Change['apply'] {
   }
   return withPlace(path, ({ container, name: last }) => {
     const current = container.get(last);
-    container.set(last, arithmetic(name, current && rawOf(current), operand));
+    if (current !== undefined) container.set(last, arithmetic(name, rawOf(current), operand));
+    else container.set(last, name === '$inc' ? operand : zeroOf(operand));
   });
 }
 

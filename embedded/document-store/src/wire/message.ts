@@ -51,39 +51,46 @@ function sequenceAt(message: Buffer, start: number, end: number): [string, Raw[]
   return [message.toString('utf8', start, nameEnd), documents];
 }
 
-function parseMessage(message: Buffer): Request {
-  const flags = message.readUInt32LE(HEADER_BYTES);
+/** Where the sections of a message end: before its checksum, if it has one, which must be right. */
+function sectionsEnd(message: Buffer, flags: number): number {
   if ((flags & REQUIRED_FLAGS & ~(FLAG.checksum | FLAG.moreToCome)) !== 0) {
     throw new MalformedMessage(`unknown flags ${flags}`);
   }
-  let end = message.length;
-  if ((flags & FLAG.checksum) !== 0) {
-    end -= CHECKSUM_BYTES;
-    if (end < HEADER_BYTES || crc32c(message.subarray(0, end)) !== message.readUInt32LE(end)) {
-      throw new MalformedMessage('a wrong checksum');
-    }
+  if ((flags & FLAG.checksum) === 0) return message.length;
+  const end = message.length - CHECKSUM_BYTES;
+  if (end < HEADER_BYTES || crc32c(message.subarray(0, end)) !== message.readUInt32LE(end)) {
+    throw new MalformedMessage('a wrong checksum');
   }
-  let body: Raw | undefined;
-  const sequences = new Map<string, Raw[]>();
-  let at = HEADER_BYTES + 4;
-  while (at < end) {
-    const kind = message[at++];
-    if (kind === 0) {
-      if (body !== undefined) throw new MalformedMessage('two bodies');
-      body = documentAt(message, at, end);
-      at += body.end;
-    } else if (kind === 1) {
-      if (at + 4 > end) throw new MalformedMessage('a section beyond the message');
-      const length = message.readInt32LE(at);
-      if (length < 5 || at + length > end)
-        throw new MalformedMessage('a section of a wrong length');
-      const [name, documents] = sequenceAt(message, at + 4, at + length);
-      sequences.set(name, documents);
-      at += length;
-    } else {
-      throw new MalformedMessage(`unknown section ${kind}`);
-    }
+  return end;
+}
+
+interface Sections {
+  body?: Raw;
+  readonly sequences: Map<string, Raw[]>;
+}
+
+/** Reads one section; answers where the next begins. */
+function readSection(message: Buffer, start: number, end: number, into: Sections): number {
+  const [kind, at] = [message[start], start + 1];
+  if (kind === 0) {
+    if (into.body !== undefined) throw new MalformedMessage('two bodies');
+    into.body = documentAt(message, at, end);
+    return at + into.body.end;
   }
+  if (kind !== 1 || at + 4 > end) throw new MalformedMessage(`unknown section ${kind}`);
+  const length = message.readInt32LE(at);
+  if (length < 5 || at + length > end) throw new MalformedMessage('a section of a wrong length');
+  const [name, documents] = sequenceAt(message, at + 4, at + length);
+  into.sequences.set(name, documents);
+  return at + length;
+}
+
+function parseMessage(message: Buffer): Request {
+  const flags = message.readUInt32LE(HEADER_BYTES);
+  const end = sectionsEnd(message, flags);
+  const sections: Sections = { sequences: new Map() };
+  for (let at = HEADER_BYTES + 4; at < end;) at = readSection(message, at, end, sections);
+  const { body, sequences } = sections;
   if (body === undefined) throw new MalformedMessage('no body');
   const expectsReply = (flags & FLAG.moreToCome) === 0;
   return { id: message.readInt32LE(4), body, sequences, expectsReply, isLegacy: false };
