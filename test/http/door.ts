@@ -2,7 +2,8 @@ import 'reflect-metadata';
 import { connect } from 'node:net';
 import type { Express } from 'express';
 import { expect } from 'vitest';
-import { memoryPorts } from '#testing';
+import type { Ports } from '#commands';
+import { FaultyStore, memoryPorts } from '#testing';
 import { MemoryCodeSender } from '#platform';
 import { createHttpApp, type Patience } from '../../apps/command-api/src/http.js';
 
@@ -65,8 +66,12 @@ export type Door = Awaited<ReturnType<typeof openDoor>>;
 export const openDoor = async (
   settings: Readonly<Record<string, string>> = {},
   patience?: Patience,
+  own: Partial<Ports> = {},
 ) => {
-  const ports = memoryPorts(settings);
+  const memory = memoryPorts(settings, own);
+  // Views read the log itself, as the projector does; what the door does goes through `log`.
+  const log = new FaultyStore(memory.store);
+  const ports = { ...memory, ...own, store: log };
   const sender = new MemoryCodeSender();
   const app = await createHttpApp(ports, sender, patience);
   await app.listen(0, '127.0.0.1');
@@ -104,6 +109,8 @@ export const openDoor = async (
 
   return {
     app,
+    log,
+    views: memory.views,
     port,
     ports,
     sender,

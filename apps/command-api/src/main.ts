@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { Logger } from '@nestjs/common';
 import { openPorts, PolicyRunner } from '#commands';
 import { releaseFormerUsername } from '#domain';
 import { ConsoleCodeSender, readConfig } from '#platform';
@@ -12,15 +13,33 @@ const { ports, close } = await openPorts(config);
 const app = await createHttpApp(ports, new ConsoleCodeSender());
 const policies = app.get(PolicyRunner);
 
-const stop = async (): Promise<void> => {
+const logger = new Logger('command-api');
+
+let isEnding = false;
+/** Takes nothing new, ends what is in flight, brings waiting marks to the log, and goes. */
+const end = async (code: number): Promise<void> => {
+  if (isEnding) return;
+  isEnding = true;
   ports.timer.after(STOP_MS_MAX, () => process.exit(1));
-  await policies.stop();
-  await app.close();
-  await close();
-  process.exit(0);
+  try {
+    await policies.stop();
+    await app.close();
+    await close();
+    process.exit(code);
+  } catch (error) {
+    logger.error(`The end was not clean: ${String(error)}`);
+    process.exit(1);
+  }
 };
-process.once('SIGTERM', () => void stop());
-process.once('SIGINT', () => void stop());
+
+const failed = (error: unknown): void => {
+  logger.error(error instanceof Error ? error.stack : String(error));
+  void end(1);
+};
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void end(0));
+// The last resort (finding R9): what nobody has caught may have left anything undone.
+process.on('unhandledRejection', failed);
+process.on('uncaughtException', failed);
 
 await app.listen(config.COMMAND_API_PORT, '127.0.0.1');
 policies.start([releaseFormerUsername]);

@@ -8,7 +8,7 @@ const CHARS_MAX = 40;
 export const phoneOf = (written: string): string => {
   const read =
     written.length <= CHARS_MAX
-      ? parsePhoneNumberFromString(written, { extract: false })
+      ? parsePhoneNumberFromString(written.normalize('NFKC'), { extract: false })
       : undefined;
   return read && read.isPossible() && read.ext === undefined
     ? read.number

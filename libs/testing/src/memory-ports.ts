@@ -12,7 +12,6 @@ import {
   SystemTimer,
   Timer,
   type Cancel,
-  type EventStore,
   type SubjectKey,
 } from '#platform';
 import { MemoryOperations, MemoryViews } from './memory-views.js';
@@ -47,21 +46,20 @@ export class MemoryKeys extends Keys {
   }
 }
 
-/** All ports in memory, on a log of their own or on one that several processes share. */
+/** All ports in memory, on a log and by a clock of their own or on those given. */
 export const memoryPorts = (
   settings: Readonly<Record<string, string>> = {},
-  log: EventStore = new MemoryEventStore(),
+  { store = new MemoryEventStore(), clock = new SystemClock() }: Partial<Ports> = {},
 ): Ports & { views: MemoryViews } => {
-  const clock = new SystemClock();
   const keys = new MemoryKeys();
   const random = new SystemRandom();
   const codec = new JsonCodec(keys, random);
   return {
     config: readConfig({ LOG_LEVEL: 'error', ...settings }),
-    store: log,
+    store,
     codec,
     keys,
-    views: new MemoryViews(log, codec),
+    views: new MemoryViews(store, codec),
     operations: new MemoryOperations(),
     limiter: new LocalRateLimiter(clock),
     clock,
@@ -69,6 +67,24 @@ export const memoryPorts = (
     timer: new SystemTimer(),
   };
 };
+
+/** A clock that a test moves on by hand. */
+export class SteppedClock extends Clock {
+  #ms = Date.parse('2026-11-23T12:00:00.000Z');
+
+  /** Lets time pass. */
+  pass(ms: number): void {
+    this.#ms += ms;
+  }
+
+  override now(): number {
+    return this.#ms;
+  }
+
+  override monotonic(): number {
+    return this.#ms;
+  }
+}
 
 /** A clock that only moves when somebody waits, and then at once. */
 export class SteppedTime extends Timer {
