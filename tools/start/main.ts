@@ -63,7 +63,7 @@ const welcome = ({ urls, dataDir, parts }: Platform, ephemeral: boolean): string
     login
       ? `  Log in: numbers that begin with ${prefix} always have the code ${code}; for all others it is printed here.`
       : '  Log in: the code for a phone number is printed here.',
-    post('/v1/auth/codes', `{"phone":"${prefix}0001"}`),
+    post('/v1/auth/codes', `{"phone":"${prefix}0100001"}`),
     post(
       '/v1/auth/tokens',
       `{"requestId":"…","code":"${code}","name":"Ada","device":{"name":"laptop","platform":"curl"}}`,

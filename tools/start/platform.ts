@@ -86,6 +86,8 @@ const settings = (
   const given = { ...process.env, ...options.env };
   const local = `${LOCAL_TEST_NUMBERS.prefix}:${LOCAL_TEST_NUMBERS.code}`;
   return {
+    // What a person at a terminal wants to know; LOG_LEVEL asks for more.
+    LOG_LEVEL: 'warn',
     ...given,
     DATA_DIR: dataDir,
     EVENTSTORE_URL: given['EVENTSTORE_URL'] ?? `esdb://127.0.0.1:${ports['event-store']}?tls=false`,
@@ -123,6 +125,7 @@ export const startPlatform = async (options: PlatformOptions = {}): Promise<Plat
   const parts = new Map<PartName, Supervised>();
   let proxy: Proxy | undefined;
   const stop = async (): Promise<void> => {
+    for (const part of parts.values()) part.release();
     await proxy?.close();
     for (const group of STOP_ORDER)
       await Promise.all(group.map(async (name) => parts.get(name)?.stop()));

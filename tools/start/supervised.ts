@@ -62,6 +62,8 @@ export class Supervised {
     const child = spawn(process.execPath, ['--enable-source-maps', entry, ...args], {
       env: { ...env, ...this.#once },
       stdio: ['ignore', 'pipe', 'pipe'],
+      // Ctrl-C reaches the supervisor alone, which ends the parts in order.
+      detached: true,
     });
     this.#once = {};
     this.#child = child;
@@ -90,10 +92,15 @@ export class Supervised {
     this.#child?.kill(signal);
   }
 
-  /** Asks it to end, and waits until it has. */
-  async stop(): Promise<void> {
+  /** From here on it is not started again. */
+  release(): void {
     this.#stopping = true;
     clearTimeout(this.#timer);
+  }
+
+  /** Asks it to end, and waits until it has. */
+  async stop(): Promise<void> {
+    this.release();
     const child = this.#child;
     if (child?.exitCode !== null || child.signalCode !== null) return;
     const gone = new Promise<void>((resolve) => {

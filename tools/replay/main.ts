@@ -1,0 +1,98 @@
+import { parseArgs } from 'node:util';
+import { LOCAL_TEST_NUMBERS, startPlatform, type Platform } from '../start/platform.js';
+import { gather } from './cast.js';
+import { readHistory } from './formats.js';
+import { play } from './play.js';
+import { prove } from './proof.js';
+
+const USAGE = `Sends a real chat history through Scripta and proves that nothing was lost.
+
+  npm run replay -- FILE [--url URL] [--test-numbers PREFIX:CODE] [--json]
+
+  FILE             JSON Lines ({"id","room","author","kind","text"}), or WhatsApp's Android export
+  --url URL        a running platform; without it one is started in a temporary folder.
+                   It has to know test numbers, and must not limit commands or logins:
+                   TEST_NUMBERS=${LOCAL_TEST_NUMBERS.prefix}:${LOCAL_TEST_NUMBERS.code} RATE_LIMIT_COMMANDS=false
+  --test-numbers   what TEST_NUMBERS is there (default: ${LOCAL_TEST_NUMBERS.prefix}:${LOCAL_TEST_NUMBERS.code})
+  --json           ends with one JSON object on a line
+
+Exit code 1 and a list of differences if anything is off. A second run changes nothing.`;
+
+/** Differences printed; the rest is counted. */
+const DIFFERENCES_MAX = 50;
+
+const options = () => {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      url: { type: 'string' },
+      'test-numbers': { type: 'string' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const { prefix, code } = LOCAL_TEST_NUMBERS;
+  const [usedPrefix = prefix, usedCode = code] = values['test-numbers']?.split(':') ?? [];
+  return { ...values, file: positionals[0], prefix: usedPrefix, code: usedCode };
+};
+
+const replay = async (platform: Platform | undefined): Promise<boolean> => {
+  const { file = '', url, prefix, code, json } = options();
+  const messages = await readHistory(file);
+  const at = url ?? platform?.urls.public ?? '';
+  const began = performance.now();
+  const cast = await gather({ url: at, prefix, code }, messages);
+  const sending = performance.now();
+  const rooms = await play(messages, cast);
+  const proof = await prove(rooms, cast);
+  const seconds = Number(((performance.now() - began) / 1_000).toFixed(1));
+  await Promise.all([...cast.values()].map(({ client }) => client.close()));
+  const sent = rooms.reduce((sum, { played }) => sum + played.length, 0);
+  const repeated = rooms.flatMap(({ played }) => played).filter(({ duplicate }) => duplicate);
+  for (const difference of proof.differences.slice(0, DIFFERENCES_MAX)) console.error(difference);
+  if (proof.differences.length > DIFFERENCES_MAX)
+    console.error(`… and ${proof.differences.length - DIFFERENCES_MAX} more`);
+  const { delivered, lost, duplicated, misordered } = proof;
+  console.error(
+    `${sent} messages in ${rooms.length} rooms by ${cast.size} people` +
+      (repeated.length > 0 ? `, ${repeated.length} of them there before` : '') +
+      `; ${delivered} deliveries in ${((performance.now() - sending) / 1_000).toFixed(1)} s. ` +
+      (proof.differences.length === 0 ? 'Everything is as it should be.' : 'Something is off.'),
+  );
+  if (json) console.log(JSON.stringify({ sent, delivered, lost, duplicated, misordered, seconds }));
+  return proof.differences.length === 0;
+};
+
+const run = async (): Promise<number> => {
+  const { file, help, url } = options();
+  if (help || file === undefined) {
+    console.log(USAGE);
+    return help ? 0 : 1;
+  }
+  if (url !== undefined) return (await replay(undefined)) ? 0 : 1;
+  console.error('Starting a platform in a temporary folder …');
+  const platform = await startPlatform({
+    env: { RATE_LIMIT_COMMANDS: 'false' },
+    print: (part, line) => console.error(`${part} | ${line}`),
+  });
+  process.once('SIGINT', () => {
+    platform.stop().then(
+      () => process.exit(130),
+      () => process.exit(1),
+    );
+  });
+  try {
+    return (await replay(platform)) ? 0 : 1;
+  } finally {
+    await platform.stop();
+  }
+};
+
+run().then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    console.error(error instanceof Error ? error.message : error);
+    if (error instanceof Error && error.cause !== undefined) console.error(error.cause);
+    process.exit(1);
+  },
+);

@@ -1,0 +1,65 @@
+import { uuidOf } from '#platform';
+import { progress } from '../terminal/progress.js';
+import type { Actor } from './cast.js';
+import type { Message } from './formats.js';
+
+/** A message and what the platform answered. */
+export type Played = Readonly<{
+  message: Message;
+  messageId: string;
+  seq: number;
+  number: number;
+  position: string;
+  /** It had been sent by an earlier run. */
+  duplicate: boolean;
+}>;
+
+/** A room of the file as a group of its authors. */
+export type Room = Readonly<{
+  name: string;
+  conversationId: string;
+  members: readonly Actor[];
+  played: readonly Played[];
+}>;
+
+/** The id of a message, the same in every run. */
+const idOf = ({ room, id }: Message): string => uuidOf(`replay:message:${room}:${id}`);
+
+const playRoom = async (
+  name: string,
+  messages: readonly Message[],
+  cast: ReadonlyMap<string, Actor>,
+  step: () => void,
+): Promise<Room> => {
+  const names = [...new Set(messages.map(({ author }) => author))];
+  const members = names.flatMap((author) => cast.get(author) ?? []);
+  const [founder, ...others] = members;
+  if (!founder) throw new Error(`${name} has no author.`);
+  const conversationId = uuidOf(`replay:room:${name}`);
+  const group = { conversationId, name, members: others.map(({ userId }) => userId) };
+  await founder.client.startGroup(group, uuidOf(`replay:start:${name}`));
+  const played: Played[] = [];
+  for (const message of messages) {
+    const author = cast.get(message.author);
+    if (!author) continue;
+    // The next message waits for this one's acknowledgement: so the file's order is the room's.
+    const sent = await author.client.send(conversationId, message.text, { id: idOf(message) });
+    played.push({ message, ...sent });
+    step();
+  }
+  return { name, conversationId, members, played };
+};
+
+/** Sends every message as its author: in order within a room, rooms side by side. */
+export const play = async (
+  messages: readonly Message[],
+  cast: ReadonlyMap<string, Actor>,
+): Promise<readonly Room[]> => {
+  const rooms = Map.groupBy(messages, ({ room }) => room);
+  const shown = progress('Send', messages.length);
+  const played = await Promise.all(
+    [...rooms].map(([name, said]) => playRoom(name, said, cast, shown.step)),
+  );
+  shown.end();
+  return played;
+};
