@@ -81,5 +81,6 @@ export class LiveProjection {
 
   async stop(): Promise<void> {
     await this.#run?.stop();
+    await this.#models.settled();
   }
 }

@@ -1,233 +1,210 @@
-import type { Event, Projection, Recorded, ScriptaEvent } from '#domain';
-import type { Clock } from './clock.js';
+import type { Recorded } from '#domain';
+import type { Clock, Timer } from './clock.js';
 import type { Codec } from './codec.js';
 import { crashPoint } from './crash-points.js';
-import type { Checkpoint, LogEvent } from './event-store.js';
-import type { Consumer } from './subscription.js';
-import type { Stored, ViewWriter } from './views.js';
-
-/** Any read model, its documents and events left open. */
-export type AnyProjection = Projection<object, Event>;
-
-type Document = Stored<object> & { gone?: boolean };
-type Keyed = Readonly<{ key: string; event: Recorded }>;
+import type { Checkpoint, EventStore, LogEvent } from './event-store.js';
+import { ReadModel, type AnyProjection, type Changes } from './read-model.js';
+import { BATCH_EVENTS_MAX, RestoredLog, type Consumer } from './subscription.js';
+import { ViewsUnavailable, type ViewWriter } from './view-writer.js';
 
 /** Documents kept in memory per view, so that a live batch loads none: about 1 KiB each. */
-const CACHE_DOCUMENTS_MAX = 20_000;
-/** A lost guard means another projector; after this many in one batch something else is wrong. */
-const CONFLICTS_MAX = 5;
+const CACHE_DOCUMENTS_MAX = 30_000;
+/** Batches begin at least this far apart (ms) unless full: 50 small ones a second cost little. */
+const BATCH_MS_MIN = 20;
+/** Wait between attempts while the database is away (ms), doubled up to the longest. */
+const AGAIN_MS = 50;
+const AGAIN_MS_MAX = 2_000;
 
-/** What the runner stands on; `log` hears of everything that is parked. */
-export type ReadModelPorts = Readonly<{
+/** What the runner stands on; `log` hears of everything that is parked, and of outages. */
+export type ReadModelRunnerPorts = Readonly<{
+  store: EventStore;
   writer: ViewWriter;
   codec: Codec;
   clock: Clock;
+  timer: Timer;
   log: (message: string) => void;
 }>;
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : 'unknown');
+/** How a runner works: `batchMax` as given to its subscription. */
+export type RunnerOptions = Readonly<{ batchMax?: number; cacheMax?: number }>;
 
-/** One read model: loads what a batch touches, folds, writes documents, then its checkpoint. */
-class View {
-  readonly projection: AnyProjection;
-  readonly #ports: ReadModelPorts;
-  /** Latest documents; absent ones too. Oldest use first. */
-  readonly #cache = new Map<string, Document | undefined>();
-  readonly #parked = new Set<string>();
-  #position = -1;
-  #gone = false;
+type Batch = Readonly<{ changes: readonly Changes[]; at: Checkpoint; scanned: number }>;
+type Undecoded = Readonly<{ failure: unknown }>;
 
-  constructor(projection: AnyProjection, ports: ReadModelPorts) {
-    this.projection = projection;
-    this.#ports = ports;
-  }
-
-  async start(): Promise<Checkpoint | undefined> {
-    const { writer } = this.#ports;
-    const { name } = this.projection;
-    await writer.prepare(this.projection);
-    for (const { stream } of await writer.parked(name)) this.#parked.add(stream);
-    const checkpoint = await writer.checkpoint(name);
-    this.#position = checkpoint?.position ?? -1;
-    return checkpoint;
-  }
-
-  folds(stream: string): boolean {
-    return (
-      !this.#parked.has(stream) &&
-      this.projection.streams.some((prefix) => stream.startsWith(prefix))
-    );
-  }
-
-  /** The stream waits for this view; others go on. */
-  async park(event: Omit<LogEvent, 'data' | 'metadata'>, error: unknown): Promise<void> {
-    const { id: eventId, stream, position, type } = event;
-    if (position <= this.#position || !this.folds(stream)) return;
-    this.#parked.add(stream);
-    const view = this.projection.name;
-    const cause = messageOf(error);
-    this.#ports.log(`PARKED ${stream} for ${view} at ${type} (position ${position}): ${cause}`);
-    const at = this.#ports.clock.iso();
-    await this.#ports.writer.park({ view, stream, eventId, position, type, error: cause, at });
-  }
-
-  async apply(events: readonly Recorded[], checkpoint: Checkpoint): Promise<void> {
-    const { name } = this.projection;
-    const { writer } = this.#ports;
-    const own = events.filter(
-      ({ position, stream }) => position > this.#position && this.folds(stream),
-    );
-    for (let conflicts = 0; ; conflicts += 1) {
-      const changed = await this.#fold(own, conflicts > 0);
-      if (await writer.write(name, changed)) break;
-      // Somebody else wrote meanwhile: begin again from what they left.
-      this.#cache.clear();
-      if (conflicts === CONFLICTS_MAX) throw new Error(`The view ${name} is being written to.`);
-    }
-    crashPoint('projector.documents-written');
-    if (checkpoint.position <= this.#position) return;
-    await writer.saveCheckpoint(name, checkpoint);
-    crashPoint('projector.checkpoint-written');
-    this.#position = checkpoint.position;
-    if (this.#gone) await writer.forgetGone(name, this.#position);
-    this.#gone = false;
-  }
-
-  async #fold(events: readonly Recorded[], careful: boolean): Promise<readonly Document[]> {
-    const keyed = await this.#keyed(events);
-    if (careful || this.projection.single !== true) await this.#load(keyed);
-    const changed = new Map<string, Document>();
-    for (const { key, event } of keyed) {
-      // An event that was parked a moment ago takes the rest of its stream with it.
-      if (this.#parked.has(event.stream)) continue;
-      const before = this.#cache.get(key);
-      // Applied already: a document never goes back in the log.
-      if (before && before.position >= event.position) continue;
-      const after = await this.#evolved(before, event, key);
-      if (!after) continue;
-      changed.set(key, after);
-      this.#remember(key, after);
-    }
-    return [...changed.values()];
-  }
-
-  async #keyed(events: readonly Recorded[]): Promise<readonly Keyed[]> {
-    const keyed: Keyed[] = [];
-    for (const event of events) {
-      try {
-        for (const key of this.projection.keysOf(event)) keyed.push({ key, event });
-      } catch (error) {
-        await this.park(event, error);
-      }
-    }
-    return keyed;
-  }
-
-  async #evolved(
-    before: Document | undefined,
-    event: Recorded,
-    key: string,
-  ): Promise<Document | undefined> {
-    try {
-      const known = before?.gone === true ? undefined : before;
-      const after = this.projection.evolve(known, event, key);
-      const { position } = event;
-      if (after === undefined && known === undefined) return undefined;
-      if (after !== undefined) return { ...after, _id: key, position };
-      this.#gone = true;
-      return { _id: key, position, gone: true };
-    } catch (error) {
-      await this.park(event, error);
-      return undefined;
-    }
-  }
-
-  async #load(keyed: readonly Keyed[]): Promise<void> {
-    const missing = [...new Set(keyed.map(({ key }) => key))].filter(
-      (key) => !this.#cache.has(key),
-    );
-    if (missing.length === 0) return;
-    const found = await this.#ports.writer.load(this.projection.name, missing);
-    const byId = new Map(found.map((document) => [document._id, document]));
-    for (const key of missing) this.#remember(key, byId.get(key));
-  }
-
-  #remember(key: string, document: Document | undefined): void {
-    if (this.projection.single === true && document === undefined) return;
-    this.#cache.delete(key);
-    this.#cache.set(key, document);
-  }
-
-  /** Between batches only: a batch relies on what it has loaded. */
-  trim(): void {
-    if (this.projection.single === true) this.#cache.clear();
-    for (const key of this.#cache.keys()) {
-      if (this.#cache.size <= CACHE_DOCUMENTS_MAX) return;
-      this.#cache.delete(key);
-    }
-  }
-}
+const isUndecoded = (read: Recorded | Undecoded): read is Undecoded => 'failure' in read;
 
 /**
- * Folds the log into read models. Documents are guarded by position and written before the
- * checkpoint, so an event that comes twice changes nothing and none is skipped.
+ * Folds the log into read models, all of them in one pass. Documents are guarded by position and
+ * written before the checkpoint, so an event that comes twice changes nothing and none is skipped.
+ * While one batch is being written the next is folded.
  */
 export class ReadModelRunner {
-  readonly #views: readonly View[];
-  readonly #ports: ReadModelPorts;
+  readonly #models: readonly ReadModel[];
+  readonly #ports: ReadModelRunnerPorts;
+  readonly #batchMax: number;
+  #generations: ReadonlyMap<string, number> = new Map();
+  /** The last event that was folded. */
+  #last: Checkpoint = { position: -1, eventId: '' };
   #position = -1;
+  #events = 0;
+  #writing: Promise<void> = Promise.resolve();
+  #isStopped = false;
 
-  constructor(projections: readonly AnyProjection[], ports: ReadModelPorts) {
+  constructor(
+    projections: readonly AnyProjection[],
+    ports: ReadModelRunnerPorts,
+    { batchMax = BATCH_EVENTS_MAX, cacheMax = CACHE_DOCUMENTS_MAX }: RunnerOptions = {},
+  ) {
     this.#ports = ports;
-    this.#views = projections.map((projection) => new View(projection, ports));
+    this.#batchMax = batchMax;
+    const insist = <T>(call: () => Promise<T>) => this.#insist(call);
+    const own = { ...ports, insist };
+    this.#models = projections.map((projection) => new ReadModel(projection, own, cacheMax));
   }
 
   /** Beginnings of the names of all streams that are folded. */
   get prefixes(): readonly string[] {
-    return [...new Set(this.#views.flatMap(({ projection }) => projection.streams))];
+    return [...new Set(this.#models.flatMap(({ projection }) => projection.streams))];
   }
 
-  /** Position up to which every view holds everything. */
+  /** Position up to which every view's store holds everything. */
   get position(): number {
     return this.#position;
   }
 
-  /** Makes collections and indexes; gives the place from which every view has all it needs. */
-  async start(): Promise<Checkpoint | undefined> {
-    const checkpoints = await Promise.all(this.#views.map((view) => view.start()));
-    const oldest = checkpoints.reduce((one, other) =>
-      one && other && one.position <= other.position ? one : other && one ? other : undefined,
-    );
-    this.#position = oldest?.position ?? -1;
-    return oldest;
+  /** Events folded and written since the start. */
+  get events(): number {
+    return this.#events;
+  }
+
+  /**
+   * Makes collections and indexes; gives the position after which the log is to be followed.
+   * Throws `RestoredLog` when the log has another event where a view stands.
+   */
+  async start(): Promise<number | undefined> {
+    const { writer } = this.#ports;
+    for (const { projection } of this.#models) await this.#insist(() => writer.prepare(projection));
+    const checkpoints = await this.#insist(() => writer.checkpoints());
+    const generations = new Map<string, number>();
+    let least: Checkpoint & { scanned: number } = {
+      position: Number.MAX_SAFE_INTEGER,
+      eventId: '',
+      scanned: Number.MAX_SAFE_INTEGER,
+    };
+    for (const model of this.#models) {
+      const at = checkpoints.get(model.name);
+      if (!at) throw new Error(`The view ${model.name} has no checkpoint.`);
+      await this.#verify(model.name, at);
+      await model.start(at.position);
+      generations.set(model.name, at.generation);
+      if (at.scanned < least.scanned) least = at;
+    }
+    this.#generations = generations;
+    this.#last = { position: least.position, eventId: least.eventId };
+    this.#position = least.scanned;
+    return least.scanned < 0 ? undefined : least.scanned;
   }
 
   /** As a consumer of the log. */
   get consumer(): Consumer {
-    return { batch: (events) => this.apply(events) };
+    return {
+      batch: (events, scannedTo) => this.#paced(events, scannedTo),
+      caughtUp: () => this.settled(),
+    };
   }
 
-  /** Applies a batch to every view. */
-  async apply(events: readonly LogEvent[]): Promise<void> {
-    const last = events.at(-1);
-    if (!last) return;
+  /** Resolves when all that was handed over is written. */
+  settled(): Promise<void> {
+    return this.#writing;
+  }
+
+  /** Gives up waiting for a database that is away. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  /** Folds a batch, and begins to write it once the one before is written. */
+  async apply(events: readonly LogEvent[], scannedTo = events.at(-1)?.position ?? -1) {
     const decoded = await this.#decode(events);
-    const checkpoint = { position: last.position, eventId: last.id };
-    await Promise.all(this.#views.map((view) => view.apply(decoded, checkpoint)));
-    this.#position = last.position;
-    for (const view of this.#views) view.trim();
+    const changes = await Promise.all(this.#models.map((model) => model.fold(decoded)));
+    await this.#writing;
+    const last = events.at(-1);
+    if (last) this.#last = { position: last.position, eventId: last.id };
+    const scanned = Math.max(scannedTo, this.#last.position);
+    for (const [index, model] of this.#models.entries())
+      model.sending(changes[index] ?? { documents: new Map(), fresh: new Set() });
+    this.#writing = this.#write({ changes, at: this.#last, scanned }, events.length);
+    // Whoever waits next hears of it.
+    this.#writing.catch(() => {});
   }
 
-  async #decode(events: readonly LogEvent[]): Promise<readonly Recorded<ScriptaEvent>[]> {
-    const decoded: Recorded<ScriptaEvent>[] = [];
-    for (const event of events) {
-      try {
-        const read = this.#ports.codec.decode(event, true);
-        decoded.push(read instanceof Promise ? await read : read);
-      } catch (error) {
-        for (const view of this.#views) await view.park(event, error);
-      }
+  async #paced(events: readonly LogEvent[], scannedTo: number): Promise<void> {
+    const { clock, timer } = this.#ports;
+    const began = clock.monotonic();
+    await this.apply(events, scannedTo);
+    const rest = BATCH_MS_MIN - (clock.monotonic() - began);
+    if (events.length < this.#batchMax / 2 && rest > 0) await timer.sleep(rest);
+  }
+
+  async #write({ changes, at, scanned }: Batch, events: number): Promise<void> {
+    const { writer } = this.#ports;
+    await Promise.all(
+      this.#models.map(async (model, index) => {
+        const own = changes[index];
+        if (own) await model.write(own);
+        await model.settleParked();
+      }),
+    );
+    crashPoint('projector.documents-written');
+    await this.#insist(() => writer.save(this.#generations, { ...at, scanned }));
+    crashPoint('projector.checkpoint-written');
+    this.#position = scanned;
+    this.#events += events;
+    for (const model of this.#models) await model.reached(at.position);
+  }
+
+  async #decode(events: readonly LogEvent[]): Promise<readonly Recorded[]> {
+    const reads = events.map((event) => this.#read(event));
+    const decoded: Recorded[] = [];
+    for (const [index, read] of reads.entries()) {
+      const event = read instanceof Promise ? await read : read;
+      const logged = events[index];
+      if (!isUndecoded(event)) decoded.push(event);
+      else if (logged) for (const model of this.#models) model.park(logged, event.failure);
     }
     return decoded;
+  }
+
+  #read(event: LogEvent): Recorded | Undecoded | Promise<Recorded | Undecoded> {
+    try {
+      const read = this.#ports.codec.decode(event, true);
+      return read instanceof Promise ? read.catch((failure: unknown) => ({ failure })) : read;
+    } catch (failure) {
+      return { failure };
+    }
+  }
+
+  async #verify(view: string, { position, eventId }: Checkpoint): Promise<void> {
+    if (position < 0) return;
+    const found = await this.#ports.store.at(position);
+    if (found?.id === eventId) return;
+    throw new RestoredLog(
+      `The view ${view} has seen event ${eventId} at ${position}, where the log has ` +
+        `${found ? found.id : 'none'}: the log was restored from a backup. Rebuild the read ` +
+        'models: npm run rebuild',
+    );
+  }
+
+  /** An outage of the database is waited out; nothing is skipped. */
+  async #insist<T>(call: () => Promise<T>): Promise<T> {
+    for (let wait = AGAIN_MS; ; wait = Math.min(2 * wait, AGAIN_MS_MAX)) {
+      try {
+        return await call();
+      } catch (error) {
+        if (!(error instanceof ViewsUnavailable) || this.#isStopped) throw error;
+        this.#ports.log(`${error.message} Again in ${wait} ms.`);
+        await this.#ports.timer.sleep(wait);
+      }
+    }
   }
 }

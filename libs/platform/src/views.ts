@@ -1,5 +1,4 @@
 import type { Projection } from '#domain';
-import type { Checkpoint } from './event-store.js';
 
 /** A stored document: its id, and the position of the last event it has seen (its guard). */
 export type Stored<D extends object> = D & Readonly<{ _id: string; position: number }>;
@@ -46,34 +45,4 @@ export abstract class Operations {
     collection: string,
     id: string,
   ): Promise<(D & { _id: string }) | undefined>;
-}
-
-/** An event that a view could not fold: its stream waits, for this view, until it is replayed. */
-export type Parked = Readonly<{
-  view: string;
-  stream: string;
-  eventId: string;
-  position: number;
-  type: string;
-  error: string;
-  at: string;
-}>;
-
-/** What the batch runner needs of the database `views`. */
-export abstract class ViewWriter {
-  abstract prepare(projection: Projection<object, never>): Promise<void>;
-  /** With the guards of deleted documents (`gone`). */
-  abstract load(
-    view: string,
-    ids: readonly string[],
-  ): Promise<readonly (Stored<object> & { gone?: boolean })[]>;
-  /** Writes what is newer than what is there. False when something newer was there. */
-  abstract write(view: string, documents: readonly Stored<object>[]): Promise<boolean>;
-  /** Removes the guards of documents deleted at or before a position. */
-  abstract forgetGone(view: string, upTo: number): Promise<void>;
-  abstract checkpoint(view: string): Promise<Checkpoint | undefined>;
-  /** Never moves back. */
-  abstract saveCheckpoint(view: string, checkpoint: Checkpoint): Promise<void>;
-  abstract park(parked: Parked): Promise<void>;
-  abstract parked(view: string): Promise<readonly Parked[]>;
 }

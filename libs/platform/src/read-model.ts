@@ -1,0 +1,223 @@
+import type { Event, Projection, Recorded } from '#domain';
+import type { Clock } from './clock.js';
+import type { LogEvent } from './event-store.js';
+import type { Kept, Parked, ViewWriter } from './view-writer.js';
+
+/** Any read model, its documents and events left open. */
+export type AnyProjection = Projection<object, Event>;
+
+/** What a batch makes of a view's documents; none of `fresh` was there before. */
+export type Changes = Readonly<{
+  documents: ReadonlyMap<string, Kept>;
+  fresh: ReadonlySet<string>;
+}>;
+
+/** What a read model stands on; `log` hears of everything that is parked. */
+export type ReadModelPorts = Readonly<{
+  writer: ViewWriter;
+  clock: Clock;
+  log: (message: string) => void;
+  /** Calls the store until it answers: an outage is waited out. */
+  insist: <T>(call: () => Promise<T>) => Promise<T>;
+}>;
+
+/** An event to be folded, and the documents it belongs to. */
+type Keyed = Readonly<{ event: Recorded; keys: readonly string[] }>;
+/** An event as far as parking needs it: one that cannot be decoded parks its stream too. */
+type Place = Pick<LogEvent, 'id' | 'stream' | 'position' | 'type'>;
+
+/** How long the guard of a deleted document is kept after the checkpoint has passed it (ms). */
+const GONE_MS = 60_000;
+/** Characters of an error's stack that are kept for an operator. */
+const STACK_CHARS_MAX = 4_000;
+
+const NONE: ReadonlyMap<string, Kept> = new Map();
+
+/**
+ * One read model in memory: which documents a batch touches, how they change, which streams are
+ * parked. It folds ahead of the writing, and is told when that is done.
+ */
+export class ReadModel {
+  readonly projection: AnyProjection;
+  readonly #ports: ReadModelPorts;
+  readonly #cacheMax: number;
+  /** The latest documents, least recently used first. */
+  readonly #cache = new Map<string, Kept>();
+  /** Documents on their way to the store: what is loaded meanwhile may be older. */
+  #inFlight: ReadonlyMap<string, Kept> = NONE;
+  readonly #parked = new Set<string>();
+  #toPark: Parked[] = [];
+  #waiting = new Map<string, number>();
+  #gone: { key: string; position: number; at: number }[] = [];
+  /** Folded from the beginning of the log with nothing let go: what is not here is nowhere. */
+  #isWhole = false;
+  #position = -1;
+
+  constructor(projection: AnyProjection, ports: ReadModelPorts, cacheMax: number) {
+    this.projection = projection;
+    this.#ports = ports;
+    this.#cacheMax = cacheMax;
+  }
+
+  get name(): string {
+    return this.projection.name;
+  }
+
+  /** Begins after a position: everything up to it is in the store. */
+  async start(position: number): Promise<void> {
+    this.#position = position;
+    this.#isWhole = position < 0;
+    const { insist, writer } = this.#ports;
+    for (const { stream } of await insist(() => writer.parked(this.name))) this.#parked.add(stream);
+  }
+
+  /** Whether a stream is one of this view's. */
+  follows(stream: string): boolean {
+    return this.projection.streams.some((prefix) => stream.startsWith(prefix));
+  }
+
+  /** The stream waits for this view from this event on; others go on. */
+  park({ id: eventId, stream, position, type }: Place, cause: unknown): void {
+    if (position <= this.#position || !this.follows(stream)) return;
+    if (this.#parked.has(stream)) {
+      this.#wait(stream);
+      return;
+    }
+    this.#parked.add(stream);
+    const error = cause instanceof Error ? cause.message : String(cause);
+    const stack = (cause instanceof Error ? (cause.stack ?? '') : '').slice(0, STACK_CHARS_MAX);
+    const at = this.#ports.clock.iso();
+    const where = { view: this.name, stream, eventId, position, type };
+    this.#toPark.push({ ...where, error, stack, at, attempts: 1, waiting: 0 });
+    this.#ports.log(
+      `PARKED ${stream} for ${this.name}: ${type} ${eventId} at ${position} cannot be folded ` +
+        `(${error}). Others go on; once it can be, run: npm run rebuild -- --stream ${stream}`,
+    );
+  }
+
+  /** Folds a batch onto what is known and what it must load. Nothing is written yet. */
+  async fold(events: readonly Recorded[]): Promise<Changes> {
+    const keyed = this.#keyed(events);
+    const loaded = await this.#load(keyed);
+    const documents = new Map<string, Kept>();
+    const fresh = new Set<string>();
+    const latest = (key: string) => documents.get(key) ?? this.#latest(key) ?? loaded.get(key);
+    for (const { event, keys } of keyed) {
+      for (const key of keys) {
+        const before = latest(key);
+        const after = this.#evolved(before, event, key);
+        if (!after) continue;
+        if (!before) fresh.add(key);
+        documents.set(key, after);
+      }
+    }
+    this.#remember(documents);
+    return { documents, fresh };
+  }
+
+  /** What had to be parked or counted since the last call, to be stored before the checkpoint. */
+  async settleParked(): Promise<void> {
+    const { insist, writer } = this.#ports;
+    const [parked, waiting] = [this.#toPark, this.#waiting];
+    this.#toPark = [];
+    this.#waiting = new Map();
+    for (const one of parked) await insist(() => writer.park(one));
+    if (waiting.size > 0) await insist(() => writer.countWaiting(this.name, waiting));
+  }
+
+  /** The changes are on their way: until the next call, the store may hold older documents. */
+  sending({ documents }: Changes): void {
+    this.#inFlight = documents;
+    for (const key of this.#cache.keys()) {
+      if (this.#cache.size <= this.#cacheMax) break;
+      this.#cache.delete(key);
+      this.#isWhole = false;
+    }
+  }
+
+  /** Writes a batch's documents, each guarded by its position. */
+  async write({ documents, fresh }: Changes): Promise<void> {
+    if (documents.size === 0) return;
+    const { insist, writer } = this.#ports;
+    const newer = await insist(() => writer.write(this.name, [...documents.values()], fresh));
+    // Another writer is ahead: what it left is what to fold on.
+    for (const key of newer) this.#cache.delete(key);
+    if (newer.length > 0) this.#isWhole = false;
+  }
+
+  /** The checkpoint is at this position: guards of what was deleted long before can go. */
+  async reached(position: number): Promise<void> {
+    this.#position = Math.max(this.#position, position);
+    const now = this.#ports.clock.monotonic();
+    const old = this.#gone.filter((gone) => gone.position <= position && now - gone.at > GONE_MS);
+    if (old.length === 0) return;
+    this.#gone = this.#gone.filter((gone) => !old.includes(gone));
+    const { insist, writer } = this.#ports;
+    const keys = old.map(({ key }) => key);
+    await insist(() => writer.forget(this.name, keys, position));
+  }
+
+  #wait(stream: string): void {
+    this.#waiting.set(stream, (this.#waiting.get(stream) ?? 0) + 1);
+  }
+
+  #keyed(events: readonly Recorded[]): readonly Keyed[] {
+    const keyed: Keyed[] = [];
+    for (const event of events) {
+      const { stream, position } = event;
+      if (position <= this.#position || !this.follows(stream)) continue;
+      try {
+        const keys = this.#parked.has(stream) ? [] : this.projection.keysOf(event);
+        if (keys.length > 0) keyed.push({ event, keys });
+        else if (this.#parked.has(stream)) this.#wait(stream);
+      } catch (error) {
+        this.park(event, error);
+      }
+    }
+    return keyed;
+  }
+
+  #evolved(before: Kept | undefined, event: Recorded, key: string): Kept | undefined {
+    if (this.#parked.has(event.stream)) {
+      this.#wait(event.stream);
+      return undefined;
+    }
+    // Applied already: a document never goes back in the log.
+    if (before && before.position >= event.position) return undefined;
+    const known = before?.gone === true ? undefined : before;
+    try {
+      const after = this.projection.evolve(known, event, key);
+      const { position } = event;
+      if (after) return { ...after, _id: key, position };
+      if (!known) return undefined;
+      this.#gone.push({ key, position, at: this.#ports.clock.monotonic() });
+      return { _id: key, position, gone: true };
+    } catch (error) {
+      this.park(event, error);
+      return undefined;
+    }
+  }
+
+  async #load(keyed: readonly Keyed[]): Promise<ReadonlyMap<string, Kept>> {
+    if (this.#isWhole || this.projection.single === true) return NONE;
+    const missing = new Set<string>();
+    for (const { keys } of keyed)
+      for (const key of keys) if (this.#latest(key) === undefined) missing.add(key);
+    if (missing.size === 0) return NONE;
+    const { insist, writer } = this.#ports;
+    const found = await insist(() => writer.load(this.name, [...missing]));
+    return new Map(found.map((document) => [document._id, document]));
+  }
+
+  #latest(key: string): Kept | undefined {
+    return this.#cache.get(key) ?? this.#inFlight.get(key);
+  }
+
+  #remember(documents: ReadonlyMap<string, Kept>): void {
+    if (this.projection.single === true) return;
+    for (const [key, document] of documents) {
+      this.#cache.delete(key);
+      this.#cache.set(key, document);
+    }
+  }
+}

@@ -1,0 +1,109 @@
+import type { Projection } from '#domain';
+import type { Checkpoint } from './event-store.js';
+import type { Stored } from './views.js';
+
+/** A document as a view keeps it; of a deleted one only its guard is left (`gone`). */
+export type Kept = Stored<object> & Readonly<{ gone?: true }>;
+
+/** How far a view is. Only who knows its `generation` may move it, and nobody while it is held. */
+export type ViewCheckpoint = Checkpoint &
+  Readonly<{
+    /** The log was looked through to here; nothing after `position` was for the view. */
+    scanned: number;
+    /** Grows when the view is replaced: writers of the old one are turned away. */
+    generation: number;
+    /** Who holds the view still, and a count that grows as long as they live. */
+    hold?: Readonly<{ by: string; beat: number }>;
+  }>;
+
+/** An event that a view could not fold: its stream waits, for this view, until it is replayed. */
+export type Parked = Readonly<{
+  view: string;
+  stream: string;
+  /** The first event that could not be folded; those after it wait too. */
+  eventId: string;
+  position: number;
+  type: string;
+  error: string;
+  stack: string;
+  at: string;
+  /** Times it was tried, and events of the stream that came later. */
+  attempts: number;
+  waiting: number;
+}>;
+
+/** A projector's sign of life: `beat` grows, and it has stopped writing for the named holders. */
+export type Beat = Readonly<{ id: string; beat: number; holds: readonly string[] }>;
+
+/** The database of the read models cannot be reached just now. The outcome may be unknown. */
+export class ViewsUnavailable extends Error {
+  override readonly name = 'ViewsUnavailable';
+}
+
+/** A view is being replaced: whoever writes it stops, and starts again from its checkpoint. */
+export class ViewsHeld extends Error {
+  override readonly name = 'ViewsHeld';
+}
+
+/** The writing side of the read models. Only projectors and the rebuild stand on it. */
+export abstract class ViewWriter {
+  /** Makes the collection, its indexes and its checkpoint; safe to repeat. */
+  abstract prepare(projection: Projection<object, never>): Promise<void>;
+  /** By id, guards of deleted documents too. */
+  abstract load(view: string, ids: readonly string[]): Promise<readonly Kept[]>;
+  /** A page in the order of ids, after one: for a dump. */
+  abstract page(view: string, after: string, limit: number): Promise<readonly Kept[]>;
+  /**
+   * Writes each document unless one of its position or newer is there; gives the ids of those. For
+   * ids in `fresh` nothing is expected to be there.
+   */
+  abstract write(
+    view: string,
+    documents: readonly Kept[],
+    fresh: ReadonlySet<string>,
+  ): Promise<readonly string[]>;
+  /** Removes the guards of documents that were deleted at or before a position. */
+  abstract forget(view: string, ids: readonly string[], upTo: number): Promise<void>;
+
+  /** The checkpoints of all views that have been prepared. */
+  abstract checkpoints(): Promise<ReadonlyMap<string, ViewCheckpoint>>;
+  /**
+   * Moves views forward, by name and generation, never back. Throws `ViewsHeld` when one is held or
+   * of another generation.
+   */
+  abstract save(
+    views: ReadonlyMap<string, number>,
+    at: Checkpoint & Readonly<{ scanned: number }>,
+  ): Promise<void>;
+
+  abstract parked(view: string): Promise<readonly Parked[]>;
+  abstract park(parked: Parked): Promise<void>;
+  /** Counts later events of parked streams, by stream. */
+  abstract countWaiting(view: string, waiting: ReadonlyMap<string, number>): Promise<void>;
+
+  abstract close(): Promise<void>;
+}
+
+/** What replaces views beside running projectors. */
+export abstract class ViewSwitch {
+  /** The writer of the collections `<view>.next`, which nobody reads. */
+  abstract next(): ViewWriter;
+  /** Empties `<view>.next` of what an interrupted rebuild left. */
+  abstract clear(view: string): Promise<void>;
+  /** Holds views still, all or none. Throws `ViewsHeld` when another holds one. */
+  abstract hold(views: readonly string[], by: string): Promise<void>;
+  /** Says that the holder lives. */
+  abstract renew(views: readonly string[], by: string): Promise<void>;
+  /** Lets go of what `by` holds. */
+  abstract release(views: readonly string[], by: string): Promise<void>;
+  /** Puts `<view>.next` in the place of the view, its checkpoint and parked streams with it. */
+  abstract swap(view: string): Promise<void>;
+  /** Replaces single documents whatever is there, and lets a parked stream go on. */
+  abstract mend(view: string, stream: string, documents: readonly Kept[]): Promise<void>;
+
+  /** Says that a projector lives and for whom it has stopped. */
+  abstract beat(beat: Beat): Promise<void>;
+  abstract beats(): Promise<readonly Beat[]>;
+  /** Forgets a projector that has ended. */
+  abstract leave(id: string): Promise<void>;
+}
