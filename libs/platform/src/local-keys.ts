@@ -1,164 +1,133 @@
-import {
-  createCipheriv,
-  createDecipheriv,
-  hkdfSync,
-  randomBytes,
-  type CipherGCMTypes,
-} from 'node:crypto';
-import {
-  closeSync,
-  fdatasyncSync,
-  fstatSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  readSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { hkdfSync } from 'node:crypto';
+import { fstatSync, mkdirSync, readSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
 import type { Clock } from './clock.js';
+import {
+  destroyedSlot,
+  isSlot,
+  liveSlot,
+  nextSlot,
+  secretOf,
+  SLOT_BYTES,
+  subjectAt,
+  subjectBytes,
+} from './key-slots.js';
 import { Keys, type SubjectKey } from './keys.js';
+import { masterKeyOf, SECRET_BYTES } from './master-key.js';
 
-/**
- * A slot: magic 4, state 1, unused 3, subject 16, nonce 12, wrapped secret 32 and tag 16, CRC-32 4,
- * zeros to 128. Fixed, so that destroying a key overwrites it where it stands.
- */
-const SLOT_BYTES = 128;
-const MAGIC = 0x314b_4353;
-const STATE_AT = 4;
-const SUBJECT_AT = 8;
-const NONCE_AT = 24;
-const NONCE_BYTES = 12;
-const WRAPPED_AT = 36;
-const SECRET_BYTES = 32;
-const TAG_BYTES = 16;
-const CRC_AT = WRAPPED_AT + SECRET_BYTES + TAG_BYTES;
-const ALIVE = 1;
-const DESTROYED = 2;
-const CIPHER: CipherGCMTypes = 'aes-256-gcm';
-/** A destroyed key is forgotten by every process within a minute; looked for twice as often. */
-const RECHECK_MS = 30_000;
+/** No process uses a destroyed key for longer than 60 s (design decision 11); half, to be sure. */
+const CACHED_MS_MAX = 30_000;
+/** Secrets held unwrapped: about 20 MiB. Others are read anew, 20 us each. */
+const CACHED_MAX = 100_000;
 
-type Known = { slot: number; key: SubjectKey | undefined };
-
-const subjectBytes = (subject: string): Buffer => {
-  const hex = subject.replaceAll('-', '');
-  if (hex.length !== 32) throw new Error(`${subject} is not the UUID of a subject.`);
-  return Buffer.from(hex, 'hex');
-};
-
-const masterKey = (folder: string, given: string): Buffer => {
-  if (given !== '') {
-    const key = Buffer.from(given, 'base64');
-    if (key.length === SECRET_BYTES) return key;
-    throw new Error(
-      'MASTER_KEY is not the base64 of 32 bytes; `openssl rand -base64 32` makes one.',
-    );
-  }
-  const path = join(folder, 'master.key');
-  try {
-    writeFileSync(path, randomBytes(SECRET_BYTES), { mode: 0o600, flag: 'wx', flush: true });
-  } catch (error) {
-    // Another process, or an earlier start, made it.
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-  }
-  const key = readFileSync(path);
-  if (key.length === SECRET_BYTES) return key;
-  throw new Error(
-    `${path} does not hold 32 bytes. Restore it from a backup: without it no content can be read.`,
-  );
-};
+/** Where the keys are, and how damage is told; standard warnings of Node if `warn` is left out. */
+export type LocalKeysOptions = Readonly<{
+  dataDir: string;
+  /** Base64 of 32 bytes; empty: `master.key` in the folder, made once. */
+  masterKey: string;
+  warn?: (message: string) => void;
+}>;
 
 /**
  * Keys in one file that all processes of a machine share. A new key is one appended slot; of two
- * slots for one subject the first in the file counts, so processes need no lock.
+ * slots for one subject the first in the file counts, so processes need no lock. On a file system
+ * that copies on write, destroying a key also needs its snapshots gone.
  */
 export class LocalKeys extends Keys {
   readonly #path: string;
-  readonly #file: number;
+  readonly #warn: (message: string) => void;
   readonly #appending: FileHandle;
+  readonly #placing: FileHandle;
   readonly #master: Buffer;
   readonly #wrapping: Buffer;
   readonly #clock: Clock;
-  readonly #known = new Map<string, Known>();
+  /** Place of each subject's slot in the file. */
+  readonly #slots = new Map<string, number>();
   readonly #derived = new Map<string, Buffer>();
-  /** Bytes of the file that have been read. */
+  #cache = new Map<string, SubjectKey | undefined>();
+  #cachedSinceMs: number;
+  /** Bytes that were read, that the file had then, and that are known to be on disk. */
   #read = 0;
-  #checkedAt: number;
-  #wanted = new Map<string, Buffer>();
+  #size = 0;
+  #synced = 0;
+  #wanted = new Set<string>();
   #making: Promise<void> | undefined;
 
-  private constructor(path: string, appending: FileHandle, master: Buffer, clock: Clock) {
+  private constructor(
+    [path, master]: readonly [string, Buffer],
+    [appending, placing]: readonly [FileHandle, FileHandle],
+    warn: (message: string) => void,
+    clock: Clock,
+  ) {
     super();
     this.#path = path;
-    this.#file = openSync(path, 'r+');
+    this.#warn = warn;
     this.#appending = appending;
+    this.#placing = placing;
     this.#master = master;
     this.#wrapping = Buffer.from(hkdfSync('sha256', master, '', 'scripta:wrap', SECRET_BYTES));
     this.#clock = clock;
-    this.#checkedAt = clock.monotonic();
-    this.#readTail();
+    this.#cachedSinceMs = clock.monotonic();
   }
 
-  /** Opens the keys in `<dataDir>/keys`; makes the folder, and a master key unless one is given. */
-  static async open(
-    options: Readonly<{ dataDir: string; masterKey: string }>,
-    clock: Clock,
-  ): Promise<LocalKeys> {
+  /** Opens the keys in `<dataDir>/keys`. Throws when they were wrapped by another master key. */
+  static async open(options: LocalKeysOptions, clock: Clock): Promise<LocalKeys> {
     const folder = join(options.dataDir, 'keys');
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const master = masterKey(folder, options.masterKey);
+    const master = masterKeyOf(folder, options.masterKey);
     const path = join(folder, 'subjects.keys');
-    return new LocalKeys(path, await open(path, 'a', 0o600), master, clock);
+    const handles = [await open(path, 'a', 0o600), await open(path, 'r+')] as const;
+    const warn = options.warn ?? ((message) => process.emitWarning(message));
+    const keys = new LocalKeys([path, master], handles, warn, clock);
+    try {
+      keys.#readTail();
+      for (const subject of keys.#slots.keys()) if (keys.find(subject)) break;
+    } catch (error) {
+      await keys.close();
+      throw error;
+    }
+    return keys;
   }
 
   override async ensure(subject: string): Promise<SubjectKey | undefined> {
-    this.#recheck();
-    if (!this.#known.has(subject)) {
-      this.#wanted.set(subject, subjectBytes(subject));
-      // Subjects that are met in the same turn share one write and one sync.
-      this.#making ??= Promise.resolve().then(() => this.#make());
-      await this.#making;
-    }
-    return this.#known.get(subject)?.key;
-  }
-
-  async #make(): Promise<void> {
-    this.#making = undefined;
-    this.#readTail();
-    const missing = [...this.#wanted].filter(([subject]) => !this.#known.has(subject));
-    this.#wanted = new Map();
-    if (missing.length === 0) return;
-    const slots = missing.map(([, subject]) => this.#slot(subject));
-    await this.#appending.write(Buffer.concat(slots));
-    await this.#appending.datasync();
-    this.#readTail();
+    const id = subject.toLowerCase();
+    const found = this.find(id);
+    if (!this.#slots.has(id)) await this.#make(id);
+    if (!this.#slots.has(id)) throw new Error(`${this.#path} did not take a key for ${id}.`);
+    // Another process's slot may be in the file and not on the disk yet.
+    if ((this.#slots.get(id) ?? 0) >= this.#synced) await this.#sync();
+    return found ?? this.find(id);
   }
 
   override find(subject: string): SubjectKey | undefined {
-    this.#recheck();
-    const known = this.#known.get(subject);
-    if (known) return known.key;
-    this.#readTail();
-    return this.#known.get(subject)?.key;
+    const id = subject.toLowerCase();
+    const now = this.#clock.monotonic();
+    if (now - this.#cachedSinceMs > CACHED_MS_MAX || this.#cache.size > CACHED_MAX) {
+      this.#cache = new Map();
+      this.#cachedSinceMs = now;
+    }
+    const cached = this.#cache.get(id);
+    if (cached || this.#cache.has(id)) return cached;
+    if (!this.#slots.has(id)) this.#readTail();
+    const place = this.#slots.get(id);
+    if (place === undefined) return undefined;
+    const key = this.#keyAt(place, id);
+    this.#cache.set(id, key);
+    return key;
   }
 
   override async destroy(subject: string): Promise<void> {
-    await this.ensure(subject);
-    const known = this.#known.get(subject);
-    if (!known) return;
-    const slot = Buffer.alloc(SLOT_BYTES);
-    slot.writeUInt32LE(MAGIC, 0);
-    slot[STATE_AT] = DESTROYED;
-    subjectBytes(subject).copy(slot, SUBJECT_AT);
-    slot.writeUInt32LE(crc32(slot.subarray(0, CRC_AT)), CRC_AT);
-    writeSync(this.#file, slot, 0, SLOT_BYTES, known.slot);
-    fdatasyncSync(this.#file);
-    known.key?.secret.fill(0);
-    known.key = undefined;
+    const id = subject.toLowerCase();
+    this.#readTail();
+    if (!this.#slots.has(id)) {
+      // Nobody may make a key for them later either.
+      await this.#append([destroyedSlot(id)]);
+    }
+    const place = this.#slots.get(id);
+    await this.#placing.write(destroyedSlot(id), 0, SLOT_BYTES, place);
+    await this.#placing.datasync();
+    this.#cache.delete(id);
   }
 
   override derive(purpose: string): Buffer {
@@ -172,82 +141,95 @@ export class LocalKeys extends Keys {
   }
 
   override async close(): Promise<void> {
-    await this.#making;
-    closeSync(this.#file);
+    await this.#making?.catch(() => {
+      // Whoever asked for that key was told.
+    });
+    this.#cache.clear();
     await this.#appending.close();
+    await this.#placing.close();
   }
 
-  #slot(subject: Buffer): Buffer {
+  async #make(id: string): Promise<void> {
+    // Here, so that one bad id does not fail the others of its group.
+    subjectBytes(id);
+    this.#wanted.add(id);
+    this.#making ??= this.#makeWanted().finally(() => {
+      this.#making = undefined;
+    });
+    await this.#making;
+  }
+
+  async #makeWanted(): Promise<void> {
+    // Subjects that are met in the same turn share one write and one sync.
+    await Promise.resolve();
+    while (this.#wanted.size > 0) {
+      const wanted = [...this.#wanted];
+      this.#wanted = new Set();
+      this.#readTail();
+      const missing = wanted.filter((id) => !this.#slots.has(id));
+      if (missing.length > 0) await this.#append(missing.map((id) => liveSlot(id, this.#wrapping)));
+    }
+  }
+
+  async #append(slots: readonly Buffer[]): Promise<void> {
+    const bytes = Buffer.concat(slots);
+    const { bytesWritten } = await this.#appending.write(bytes);
+    await this.#sync();
+    if (bytesWritten < bytes.length)
+      throw new Error(`${this.#path}: only ${bytesWritten} of ${bytes.length} bytes were written.`);
+  }
+
+  async #sync(): Promise<void> {
+    this.#readTail();
+    const read = this.#read;
+    await this.#appending.datasync();
+    this.#synced = Math.max(this.#synced, read);
+  }
+
+  #keyAt(place: number, id: string): SubjectKey | undefined {
     const slot = Buffer.alloc(SLOT_BYTES);
-    slot.writeUInt32LE(MAGIC, 0);
-    slot[STATE_AT] = ALIVE;
-    subject.copy(slot, SUBJECT_AT);
-    const nonce = randomBytes(NONCE_BYTES);
-    nonce.copy(slot, NONCE_AT);
-    const cipher = createCipheriv(CIPHER, this.#wrapping, nonce);
-    cipher.setAAD(subject);
-    const wrapped = Buffer.concat([cipher.update(randomBytes(SECRET_BYTES)), cipher.final()]);
-    Buffer.concat([wrapped, cipher.getAuthTag()]).copy(slot, WRAPPED_AT);
-    slot.writeUInt32LE(crc32(slot.subarray(0, CRC_AT)), CRC_AT);
-    return slot;
-  }
-
-  /** Reads whole slots that were appended since; a torn last one waits for its rest. */
-  #readTail(): void {
-    const whole = fstatSync(this.#file).size;
-    const end = whole - (whole % SLOT_BYTES);
-    if (end <= this.#read) return;
-    const bytes = Buffer.alloc(end - this.#read);
-    readSync(this.#file, bytes, 0, bytes.length, this.#read);
-    for (let at = 0; at < bytes.length; at += SLOT_BYTES)
-      this.#remember(bytes.subarray(at, at + SLOT_BYTES), this.#read + at);
-    this.#read = end;
-  }
-
-  #remember(slot: Buffer, at: number): void {
-    if (
-      slot.readUInt32LE(0) !== MAGIC ||
-      slot.readUInt32LE(CRC_AT) !== crc32(slot.subarray(0, CRC_AT))
-    )
-      throw new Error(`${this.#path} is damaged at byte ${at}. Restore it from a backup.`);
-    const hex = slot.toString('hex', SUBJECT_AT, SUBJECT_AT + 16);
-    const parts = [0, 8, 12, 16, 20].map((from, part) =>
-      hex.slice(from, [8, 12, 16, 20, 32][part]),
-    );
-    const subject = parts.join('-');
-    if (this.#known.has(subject)) return;
-    const key = slot[STATE_AT] === ALIVE ? { secret: this.#unwrap(slot, at) } : undefined;
-    this.#known.set(subject, { slot: at, key });
-  }
-
-  #unwrap(slot: Buffer, at: number): Buffer {
-    const nonce = slot.subarray(NONCE_AT, NONCE_AT + NONCE_BYTES);
-    const decipher = createDecipheriv(CIPHER, this.#wrapping, nonce);
-    decipher.setAAD(slot.subarray(SUBJECT_AT, SUBJECT_AT + 16));
-    decipher.setAuthTag(slot.subarray(WRAPPED_AT + SECRET_BYTES, CRC_AT));
+    readSync(this.#placing.fd, slot, 0, SLOT_BYTES, place);
+    if (!isSlot(slot, 0) || subjectAt(slot, 0) !== id)
+      throw new Error(
+        `${this.#path} is damaged at byte ${place}, the key of ${id}. Restore it from a backup.`,
+      );
     try {
-      const wrapped = slot.subarray(WRAPPED_AT, WRAPPED_AT + SECRET_BYTES);
-      return Buffer.concat([decipher.update(wrapped), decipher.final()]);
+      const secret = secretOf(slot, this.#wrapping);
+      return secret && { secret };
     } catch (cause) {
       throw new Error(
-        `The key at byte ${at} of ${this.#path} was wrapped by another master key. ` +
+        `The key at byte ${place} of ${this.#path} was wrapped by another master key. ` +
           'Set MASTER_KEY, or restore master.key, to the one it was made with.',
         { cause },
       );
     }
   }
 
-  /** Forgets what another process destroyed. */
-  #recheck(): void {
-    const now = this.#clock.monotonic();
-    if (now - this.#checkedAt < RECHECK_MS) return;
-    this.#checkedAt = now;
-    const bytes = Buffer.alloc(this.#read);
-    readSync(this.#file, bytes, 0, bytes.length, 0);
-    for (const known of this.#known.values()) {
-      if (!known.key || bytes[known.slot + STATE_AT] === ALIVE) continue;
-      known.key.secret.fill(0);
-      known.key = undefined;
+  /** Learns of slots that were appended since, by this process or another. */
+  #readTail(): void {
+    const { size } = fstatSync(this.#placing.fd);
+    if (size === this.#size) return;
+    this.#size = size;
+    const bytes = Buffer.alloc(size - this.#read);
+    const length = readSync(this.#placing.fd, bytes, 0, bytes.length, this.#read);
+    const tail = bytes.subarray(0, length);
+    let at = 0;
+    while (at < length) {
+      const sound = isSlot(tail, at) ? at : nextSlot(tail, at);
+      // The rest may be a slot that is being written; it is read again when the file has grown.
+      if (sound < 0) break;
+      if (sound > at) this.#tellOfGap(this.#read + at, this.#read + sound);
+      const id = subjectAt(tail, sound);
+      if (!this.#slots.has(id)) this.#slots.set(id, this.#read + sound);
+      at = sound + SLOT_BYTES;
     }
+    this.#read += at;
+  }
+
+  #tellOfGap(from: number, to: number): void {
+    this.#warn(
+      `${this.#path} holds no sound key in bytes ${from} to ${to}: a write was cut short there, ` +
+        'or the file is damaged. If content cannot be opened, restore it from a backup.',
+    );
   }
 }

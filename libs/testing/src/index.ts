@@ -7,3 +7,4 @@ export * from './until.js';
 export * from './people.js';
 export * from './platform.js';
 export * from './wire.js';
+export * from './keys.contract.js';
