@@ -42,6 +42,8 @@ export const remember = (outboxes: Outboxes, origin: Origin, seq: number): void 
   if (n !== undefined) outbox.n = n;
 };
 
+const EMPTY: Readonly<Outbox> = { n: 0, results: [] };
+
 /**
  * Whether a command is `new`, the repeat of a result still at hand, or so old (or sent without `n`)
  * that only history can `tell`. Throws `out_of_order` at a gap and `id_reused` for another body.
@@ -51,18 +53,15 @@ export const recall = (
   { device, n, commandId, digest, once }: CommandMeta,
 ): 'new' | 'ask_history' | OutboxResult => {
   if (device === undefined) return 'new';
-  const outbox = outboxes.get(device);
-  const known = outbox?.results.find((result) => result.command === commandId);
+  const { n: last, results } = outboxes.get(device) ?? EMPTY;
+  const known = results.find((result) => result.command === commandId);
   if (known) return sameBody(known, digest);
-  if (n === undefined) return outbox && !once ? 'ask_history' : 'new';
-  const last = outbox?.n ?? 0;
+  if (n === undefined) return once || !outboxes.has(device) ? 'new' : 'ask_history';
   if (n === last + 1) return 'new';
-  if (n > last) {
-    return reject('out_of_order', `This device's next n here is ${last + 1}, not ${n}.`, {
-      expected: last + 1,
-    });
-  }
-  return 'ask_history';
+  if (n <= last) return 'ask_history';
+  return reject('out_of_order', `This device's next n here is ${last + 1}, not ${n}.`, {
+    expected: last + 1,
+  });
 };
 
 /** The known result, or `id_reused` where the repeat says something else. */
@@ -74,5 +73,20 @@ export const sameBody = <R extends Readonly<{ digest?: string }>>(
     ? known
     : reject('id_reused', 'This id was used for another command; give each command its own id.');
 
-/** Outboxes as JSON, for a snapshot. */
-export const freezeOutboxes = (outboxes: Outboxes): [string, Outbox][] => [...outboxes];
+/**
+ * Results that a snapshot keeps of all devices together, the latest: about 170 KiB. What it leaves
+ * out is answered from history, as are repeats older than those that a state keeps.
+ */
+export const FROZEN_RESULTS_MAX = 1_024;
+
+/** Outboxes as JSON, for a snapshot: every device's `n`, and the latest results. */
+export const freezeOutboxes = (outboxes: Outboxes): [string, Outbox][] => {
+  const frozen = [...outboxes];
+  const seqs = frozen.flatMap(([, { results }]) => results.map(({ seq }) => seq));
+  if (seqs.length <= FROZEN_RESULTS_MAX) return frozen;
+  const oldest = seqs.toSorted((one, other) => other - one)[FROZEN_RESULTS_MAX - 1] ?? 0;
+  return frozen.map(([device, { n, results }]) => [
+    device,
+    { n, results: results.filter(({ seq }) => seq >= oldest) },
+  ]);
+};
