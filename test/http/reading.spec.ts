@@ -308,6 +308,21 @@ describe('people', () => {
   });
 });
 
+describe('the description at /docs', () => {
+  it('is a page whose every part comes from this server', async () => {
+    const { text, headers } = await door.send('GET', '/docs');
+    const parts = [...text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, part = '']) => part);
+    expect(parts.length).toBeGreaterThan(3);
+    for (const part of parts) {
+      const url = new URL(part, `${door.url}/docs`);
+      expect(url.origin).toBe(door.url);
+      expect((await fetch(url)).status).toBe(200);
+    }
+    expect(headers.get('content-security-policy')).toContain("default-src 'self'");
+    expect(text.match(/<script[^>]*>\s*[^<\s]/)).toBeNull();
+  });
+});
+
 describe('the log', () => {
   it('that is away is a 503 that may be tried again, and reads go on', async () => {
     const { ada } = await three();

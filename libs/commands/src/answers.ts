@@ -1,5 +1,5 @@
 import { reject, sameBody, type CommandMeta, type ScriptaEvent, type StoredEntry } from '#domain';
-import type { Codec, EventStore, Views } from '#platform';
+import { ViewsUnavailable, type Codec, type EventStore, type Views } from '#platform';
 import type { Accepted } from './held.js';
 
 /** How long a late repeat waits for history to reach the state it was judged by. */
@@ -37,9 +37,7 @@ export class Answers {
 
   /** The answer of a command as history has it; `undefined` where it holds no such command. */
   async fromHistory(meta: CommandMeta, position: number): Promise<Accepted | undefined> {
-    if (!(await this.views.reached(['history'], position, HISTORY_WITHIN_MS)))
-      return reject('behind', 'Whether this is a repeat is not known yet; try again.');
-    const [entry] = await this.views.get<StoredEntry>('history', [meta.eventId]);
+    const entry = await this.#find(meta.eventId, position);
     if (!entry) return undefined;
     sameBody(entry.origin, meta.digest);
     const { conversationId, seq, at, data } = entry;
@@ -50,6 +48,18 @@ export class Answers {
       data: { conversationId, seq, ...said },
       position: String(entry.position),
     };
+  }
+
+  async #find(eventId: string, position: number): Promise<StoredEntry | undefined> {
+    try {
+      if (!(await this.views.reached(['history'], position, HISTORY_WITHIN_MS)))
+        return reject('behind', 'Whether this is a repeat is not known yet; try again.');
+      const [entry] = await this.views.get<StoredEntry>('history', [eventId]);
+      return entry;
+    } catch (error) {
+      if (!(error instanceof ViewsUnavailable)) throw error;
+      return reject('unavailable', 'Whether this is a repeat cannot be told just now; try again.');
+    }
   }
 }
 

@@ -26,7 +26,8 @@ export type Appending = Extract<Outcome, { kind: 'events' }>;
 
 /** Whether history need not be asked (again): all that came after it was asked is remembered. */
 const isAnswered = (held: Held, { command, asked }: Waiting): boolean => {
-  if (asked === undefined) return false;
+  // A snapshot that was taken since may have left results out.
+  if (asked === undefined || held.snapshotAt > asked) return false;
   const outbox = held.decider.outboxes?.(held.state).get(command.meta.device ?? '');
   const since = outbox?.results.filter(({ seq }) => seq > asked) ?? [];
   return since.length < OUTBOX_RESULTS_MAX;

@@ -334,6 +334,25 @@ describe('a cold load', () => {
     expect(state).toEqual(whole);
   });
 
+  it('from a snapshot of many devices keeps every n, and knows old repeats by history', async () => {
+    const world = await started();
+    const devices = Array.from({ length: 50 }, () => randomUUID());
+    const firsts: SendMessage[] = [];
+    for (let n = 1; n <= 41; n++)
+      for (const device of devices) {
+        const command = world.send(`message ${n}`, { n, device, by: BEN });
+        if (n === 1) firsts.push(command);
+        await world.execute(command);
+      }
+    const cold = processOn(world.ports);
+    for (const command of firsts.slice(0, 3))
+      expect(await cold.execute(command)).toMatchObject({ duplicate: true });
+    for (const device of devices) {
+      const next = await cold.execute(world.send('next', { n: 42, device, by: BEN }));
+      expect(next).toMatchObject({ duplicate: false });
+    }
+  });
+
   it(`reads at most ${SNAPSHOT_EVERY} events, however long the history`, async () => {
     const { ports, send } = await filled();
     const cold = processOn(ports);

@@ -14,7 +14,7 @@ import {
   type Cancel,
   type SubjectKey,
 } from '#platform';
-import { MemoryOperations, MemoryViews } from './memory-views.js';
+import { MemoryOperations, FoldedViews } from './folded-views.js';
 
 const KEY_BYTES = 32;
 
@@ -50,7 +50,7 @@ export class MemoryKeys extends Keys {
 export const memoryPorts = (
   settings: Readonly<Record<string, string>> = {},
   { store = new MemoryEventStore(), clock = new SystemClock() }: Partial<Ports> = {},
-): Ports & { views: MemoryViews } => {
+): Ports & { views: FoldedViews } => {
   const keys = new MemoryKeys();
   const random = new SystemRandom();
   const codec = new JsonCodec(keys, random);
@@ -59,7 +59,7 @@ export const memoryPorts = (
     store,
     codec,
     keys,
-    views: new MemoryViews(store, codec),
+    views: new FoldedViews(store, codec),
     operations: new MemoryOperations(),
     limiter: new LocalRateLimiter(clock),
     clock,

@@ -28,8 +28,11 @@ const copies = <D extends object>(documents: readonly Stored<object>[]): readonl
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   structuredClone(documents) as readonly Stored<D>[];
 
-/** The read models as the domain folds them, brought up to date at each question unless `paused`. */
-export class MemoryViews extends Views {
+/**
+ * The read models as the domain folds them, brought up to date at each question unless `paused`: no
+ * projector has to run, and a test decides how far it lags.
+ */
+export class FoldedViews extends Views {
   /** While set, nothing more is folded: a projector that lags. */
   paused = false;
   readonly #documents = new Map<string, Documents>();
