@@ -607,6 +607,18 @@ describe('cursors', () => {
     expect(error.code).toBe(43);
   });
 
+  it('say so when what they read was dropped', async () => {
+    await things.createIndex({ n: 1 });
+    await things.insertMany(Array.from({ length: 50 }, (_, n) => ({ _id: n, n })));
+    const byIndex = things.find({ n: { $gte: 0 } }, { batchSize: 5 });
+    const all = things.find({}, { batchSize: 5 });
+    for (let n = 0; n < 5; n++) await Promise.all([byIndex.next(), all.next()]);
+    await things.dropIndex('n_1');
+    expect((await refusal(byIndex.toArray())).code).toBe(175);
+    await things.drop();
+    expect((await refusal(all.toArray())).code).toBe(175);
+  });
+
   it('carry more than one message holds', async () => {
     const text = 'x'.repeat(6 * 1024 * 1024);
     for (let n = 0; n < 8; n++) await fill({ _id: n, text });
@@ -699,6 +711,13 @@ describe('indexes', () => {
     ]);
   });
 
+  it('read the ranges of $in backward', async () => {
+    await things.createIndex({ c: 1, s: 1 });
+    const filter = { c: { $in: [3, 1] }, s: { $gte: 39 } };
+    expect(await ids(filter, { c: -1, s: -1 })).toEqual(['3-39', '1-39']);
+    expect(await access(filter, { c: -1, s: -1 })).toMatchObject({ direction: 'backward' });
+  });
+
   it('find elements of arrays, each document once', async () => {
     await things.createIndex({ who: 1, at: -1 });
     expect(await access({ who: 'u1' }, { at: -1 })).toMatchObject({
@@ -742,6 +761,21 @@ describe('indexes', () => {
     expect(await ids({ long: { $gt: `${base}a` } })).toEqual([`${longId}2`]);
     expect(await ids({}, { long: -1 })).toEqual([`${longId}2`, `${longId}1`, 3]);
     expect(await ids({}, { _id: 1 })).toEqual([3, `${longId}1`, `${longId}2`]);
+  });
+
+  it('are not used before they are filled', async () => {
+    const done = new AbortController();
+    const counts = new Set<number>();
+    const watch = (async (): Promise<void> => {
+      while (!done.signal.aborted) counts.add((await ids({ c: 1 })).length);
+    })();
+    for (let time = 0; time < 20; time++) {
+      await things.createIndex({ c: 1 });
+      await things.dropIndex('c_1');
+    }
+    done.abort();
+    await watch;
+    expect([...counts]).toEqual([40]);
   });
 
   it('refuse a unique index over what is not unique and leave nothing', async () => {

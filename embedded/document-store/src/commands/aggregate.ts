@@ -8,6 +8,7 @@ import { CommandError, notSupported } from '../errors.js';
 import { encodeValue } from '../keys/encode.js';
 import { follow, pathOf } from '../keys/paths.js';
 import { Query, type Question } from '../query/query.js';
+import { drain } from './batch.js';
 import type { Context, Reply } from './context.js';
 import type { Source } from './cursors.js';
 import { checkCollation, openCursor, questionOf } from './find.js';
@@ -135,6 +136,7 @@ function byMingo(ctx: Context, query: Query | undefined, rest: readonly Raw[]): 
   const input = query === undefined ? [] : decoded(ctx, query);
   const output = new Aggregator(pipeline, {}).stream(input);
   return {
+    broken: () => query?.broken(),
     step() {
       const { value, done } = output.next();
       return done || value === undefined ? undefined : toBytes({ ...value });
@@ -174,10 +176,7 @@ async function countDocuments(ctx: Context): Promise<Reply> {
   }
   const query = new Query(ctx.store, collection, question);
   let n = 0;
-  for (let step = query.step(); step !== undefined; step = query.step()) {
-    ctx.deadline.check();
-    if (step !== null) n++;
-  }
+  await drain(query, ctx.deadline, () => n++);
   return { n, ok: 1 };
 }
 
@@ -186,13 +185,13 @@ async function distinct(ctx: Context): Promise<Reply> {
   const path = pathOf(ctx.text('key'));
   const found = new Map<string, Raw>();
   const query = collection && new Query(ctx.store, collection, questionOf(ctx, 'query'));
-  for (let step = query?.step(); step !== undefined; step = query?.step()) {
-    ctx.deadline.check();
-    if (step === null) continue;
-    for (const value of follow(documentOf(step), path).values) {
-      const each = value.type === TYPE.array ? elementsOf(value) : [value];
-      for (const one of each) found.set(encodeValue(one).toString('latin1'), one);
-    }
+  if (query !== undefined) {
+    await drain(query, ctx.deadline, (document) => {
+      for (const value of follow(documentOf(document), path).values) {
+        const each = value.type === TYPE.array ? elementsOf(value) : [value];
+        for (const one of each) found.set(encodeValue(one).toString('latin1'), one);
+      }
+    });
   }
   const values = [...found].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value);
   return buildDocument([

@@ -1,7 +1,7 @@
 import { BsonWriter } from '../bson/write.js';
 import { TYPE } from '../bson/raw.js';
 import type { Deadline } from './context.js';
-import type { OpenCursor } from './cursors.js';
+import type { OpenCursor, Source } from './cursors.js';
 
 /** Bytes of documents in one portion (MongoDB: FindCommon::kMaxBytesToReturnToClientAtOnce). */
 const BATCH_BYTES_MAX = 16 * 1024 * 1024;
@@ -16,6 +16,37 @@ export interface Batch {
   readonly isDone: boolean;
 }
 
+/** Lets others have their turn when one has taken long enough. */
+class Turns {
+  private since = Date.now();
+  private steps = 0;
+
+  isOver(): boolean {
+    return ++this.steps % STEPS === 0 && Date.now() - this.since > TURN_MS;
+  }
+
+  async next(): Promise<void> {
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+    this.since = Date.now();
+  }
+}
+
+/** Gives all documents of a source to `each`, in turns with other work. */
+export async function drain(
+  source: Source,
+  deadline: Deadline,
+  each: (document: Buffer) => void,
+): Promise<void> {
+  const turns = new Turns();
+  for (let step = source.step(); step !== undefined; step = source.step()) {
+    deadline.check();
+    if (turns.isOver()) await turns.next();
+    if (step !== null) each(step);
+  }
+}
+
 /** Fills one portion of at most `size` documents. */
 export async function fillBatch(
   cursor: OpenCursor,
@@ -24,14 +55,9 @@ export async function fillBatch(
 ): Promise<Batch> {
   const documents: Buffer[] = [];
   let bytes = 0;
-  let turn = Date.now();
-  for (let steps = 1; documents.length < size; steps++) {
-    if (steps % STEPS === 0 && Date.now() - turn > TURN_MS) {
-      await new Promise((resolve) => {
-        setImmediate(resolve);
-      });
-      turn = Date.now();
-    }
+  const turns = new Turns();
+  while (documents.length < size) {
+    if (turns.isOver()) await turns.next();
     deadline.check();
     const document = cursor.held ?? cursor.source.step();
     cursor.held = undefined;

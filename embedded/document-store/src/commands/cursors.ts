@@ -5,6 +5,8 @@ import { CommandError } from '../errors.js';
 export interface Source {
   /** The next document, null when one was passed over, undefined at the end. */
   step(): Buffer | null | undefined;
+  /** Why it cannot go on, when what it reads was dropped meanwhile. */
+  broken?(): string | undefined;
 }
 
 /** A query whose answer goes out in portions. */

@@ -65,6 +65,11 @@ async function getMore(ctx: Context): Promise<Reply> {
   if (namespace !== cursor.namespace) {
     throw new CommandError(13, `cursor ${id} belongs to ${cursor.namespace}`);
   }
+  const broken = cursor.source.broken?.();
+  if (broken !== undefined) {
+    ctx.server.cursors.kill(id);
+    throw new CommandError(175, broken);
+  }
   const size = ctx.number('batchSize') ?? 0;
   const { documents, isDone } = await fillBatch(cursor, size === 0 ? Infinity : size, ctx.deadline);
   if (isDone) ctx.server.cursors.kill(id);

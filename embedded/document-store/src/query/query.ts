@@ -1,7 +1,7 @@
 import { type Raw, TYPE, textOf } from '../bson/raw.js';
 import { numberOf } from '../bson/number.js';
 import { CommandError } from '../errors.js';
-import { type Collection, type Index, patternOf } from '../storage/catalog.js';
+import { type Collection, type Index, namespaceOf, patternOf } from '../storage/catalog.js';
 import type { Store } from '../storage/store.js';
 import { fieldsOf } from '../bson/raw.js';
 import { compileFilter } from './filter.js';
@@ -58,7 +58,11 @@ export class Query {
   private toSkip: number;
   private left: number;
 
-  constructor(store: Store, collection: Collection, question: Question) {
+  constructor(
+    private readonly store: Store,
+    collection: Collection,
+    question: Question,
+  ) {
     const sort: SortField[] = isNatural(question.sort) ? [] : compileSort(question.sort);
     this.plan = planOf(
       collection,
@@ -72,6 +76,18 @@ export class Query {
     if (!this.plan.sorted) this.sorter = new Sorter(sort, this.toSkip + this.left);
     const expected = this.plan.rest.length > 0 ? EXPECTED : this.toSkip + this.left;
     this.scan = new Scan(store, this.plan, Math.min(expected, EXPECTED));
+  }
+
+  /** A cursor must not read on in a tree that was dropped, and take its end for the answer's. */
+  broken(): string | undefined {
+    const { collection, index } = this.plan;
+    const now = this.store.find(namespaceOf(collection));
+    if (now?.tree !== collection.tree) return 'collection dropped or renamed';
+    const isThere =
+      index === undefined ||
+      index === collection.id ||
+      now.indexes.some(({ tree }) => tree === index.tree);
+    return isThere ? undefined : `index '${index.name}' dropped`;
   }
 
   /** The next document, null when one was passed over, undefined at the end. */

@@ -7,6 +7,7 @@ import { open } from 'lmdb';
 import { type Document, MongoClient } from 'mongodb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startDocumentStore } from '../index.js';
+import { Store } from './store.js';
 
 const MAIN = fileURLToPath(
   new URL('../../../../dist/embedded/document-store/src/main.js', import.meta.url),
@@ -117,6 +118,30 @@ describe('a killed server', () => {
     await client.close();
     server.child.kill('SIGTERM');
     expect(await server.ended).toBe(0);
+  });
+});
+
+describe('a write that fails in an unforeseen way', () => {
+  it('is undone alone: those beside it are done', async () => {
+    const store = Store.open(folder);
+    const put = async (name: string): Promise<void> =>
+      store.write(() => {
+        store.touch(store.obtain('test', name));
+      });
+    const results = await Promise.allSettled([
+      put('before'),
+      store.write(() => {
+        store.obtain('test', 'half');
+        throw new TypeError('a bug');
+      }),
+      put('after'),
+    ]);
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect([...store.collections.keys()].toSorted()).toEqual(['test.after', 'test.before']);
+    await store.close();
+    const again = Store.open(folder);
+    expect([...again.collections.keys()].toSorted()).toEqual(['test.after', 'test.before']);
+    await again.close();
   });
 });
 

@@ -36,7 +36,13 @@ interface Job {
  * for all commands that wait.
  */
 export class Store {
-  collections = new Map<string, Collection>();
+  /** The catalog as the running transaction leaves it, and as it was last committed. */
+  private working: ReadonlyMap<string, Collection> = new Map();
+  private visible: ReadonlyMap<string, Collection> = new Map();
+  private discarded: number[] = [];
+  private isWriting = false;
+  /** A transaction came to nothing: what is in memory must be read again. */
+  private isStale = false;
   readonly data: Database<Buffer, Buffer>;
   private readonly meta: Database<Buffer, string>;
   private readonly changed = new Set<Collection>();
@@ -106,6 +112,11 @@ export class Store {
     return promise;
   }
 
+  /** All collections by full name: inside `write` as it leaves them, elsewhere as committed. */
+  get collections(): ReadonlyMap<string, Collection> {
+    return this.isWriting ? this.working : this.visible;
+  }
+
   /** The collection of a full name, or undefined. */
   find(namespace: string): Collection | undefined {
     return this.collections.get(namespace);
@@ -113,7 +124,7 @@ export class Store {
 
   /** Only inside `write`: the collection of that name, made if absent. */
   obtain(database: string, name: string): Collection {
-    const found = this.collections.get(`${database}.${name}`);
+    const found = this.working.get(`${database}.${name}`);
     if (found !== undefined) return found;
     const made = collectionOf(database, name, this.takeTree());
     this.keep(made);
@@ -152,7 +163,7 @@ export class Store {
   discard(trees: readonly number[]): void {
     for (const tree of trees) {
       this.put(`g:${tree}`, '1');
-      setImmediate(() => this.sweep(tree));
+      this.discarded.push(tree);
     }
   }
 
@@ -179,32 +190,47 @@ export class Store {
   private async commit(): Promise<void> {
     let jobs: Job[] = [];
     let broken: { job: Job; error: unknown } | undefined;
+    let catalog = this.visible;
+    let discarded: number[] = [];
     try {
       await this.root.childTransaction(() => {
         this.isScheduled = false;
         jobs = this.waiting;
         this.waiting = [];
         broken = this.runAll(jobs);
+        catalog = this.working;
+        discarded = this.discarded.splice(0);
         return broken === undefined ? undefined : ABORT;
       });
-      this.data.resetReadTxn();
     } catch (error) {
       this.isScheduled = false;
-      this.reload();
+      this.isStale = true;
       for (const job of jobs) job.reject(error);
       return;
     }
-    if (broken !== undefined) this.recover(jobs, broken.job, broken.error);
-    else for (const job of jobs) job.resolve();
+    this.data.resetReadTxn();
+    if (broken !== undefined) {
+      this.recover(jobs, broken.job, broken.error);
+      return;
+    }
+    this.visible = catalog;
+    for (const tree of discarded) setImmediate(() => this.sweep(tree));
+    for (const job of jobs) job.resolve();
   }
 
   private runAll(jobs: readonly Job[]): { job: Job; error: unknown } | undefined {
-    for (const job of jobs) {
-      try {
-        job.run();
-      } catch (error) {
-        return { job, error };
+    if (this.isStale) this.reload();
+    this.isWriting = true;
+    try {
+      for (const job of jobs) {
+        const error = failureOf(job);
+        if (error !== undefined) {
+          this.isStale = true;
+          return { job, error };
+        }
       }
+    } finally {
+      this.isWriting = false;
     }
     for (const collection of this.changed) {
       this.put(`s:${collection.tree}`, JSON.stringify(collection.totals));
@@ -215,10 +241,9 @@ export class Store {
 
   /** A bug in one command undoes the whole group: the others are run again without it. */
   private recover(jobs: readonly Job[], bad: Job, error: unknown): void {
-    this.reload();
     bad.reject(error);
     this.waiting.unshift(...jobs.filter((job) => job !== bad));
-    if (this.waiting.length > 0) this.schedule();
+    this.schedule();
   }
 
   private put(key: string, value: string): void {
@@ -230,9 +255,9 @@ export class Store {
   }
 
   private replaceMap(change: (map: Map<string, Collection>) => void): void {
-    const map = new Map(this.collections);
+    const map = new Map(this.working);
     change(map);
-    this.collections = map;
+    this.working = map;
   }
 
   private checkFormat(folder: string): void {
@@ -249,7 +274,7 @@ export class Store {
   }
 
   private reload(): void {
-    this.data.resetReadTxn();
+    this.isStale = false;
     this.changed.clear();
     this.nextTree = Number(this.read('next') ?? '1');
     const found = new Map<string, Collection>();
@@ -263,7 +288,8 @@ export class Store {
       const collection = collectionFromJson(text, totals);
       found.set(namespaceOf(collection), collection);
     }
-    this.collections = found;
+    this.working = found;
+    this.visible = found;
   }
 
   private sweepAll(): void {
@@ -294,6 +320,15 @@ export class Store {
     void this.meta.remove(`g:${tree}`);
     void this.meta.remove(`s:${tree}`);
     return true;
+  }
+}
+
+function failureOf(job: Job): unknown {
+  try {
+    job.run();
+    return undefined;
+  } catch (error) {
+    return error ?? new Error('a write failed without a reason');
   }
 }
 

@@ -13,6 +13,8 @@ export class Connection {
   private chunks: Buffer[] = [];
   private bytes = 0;
   private isBusy = false;
+  private isEnding = false;
+  private working: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly socket: Socket,
@@ -23,14 +25,16 @@ export class Connection {
       this.chunks.push(chunk);
       this.bytes += chunk.length;
       if (this.bytes > UNREAD_BYTES_MAX) socket.pause();
-      if (!this.isBusy) void this.work();
+      if (!this.isBusy) this.working = this.work();
     });
     socket.on('error', () => socket.destroy());
   }
 
   /** Ends the connection once what was answered is sent. */
-  end(): void {
-    this.socket.end();
+  async end(): Promise<void> {
+    this.isEnding = true;
+    this.socket.pause();
+    await this.working;
     this.socket.destroySoon();
   }
 
@@ -48,7 +52,7 @@ export class Connection {
     } finally {
       this.isBusy = false;
     }
-    if (this.socket.isPaused()) this.socket.resume();
+    this.resume();
   }
 
   private send(message: Buffer): void {
@@ -66,7 +70,7 @@ export class Connection {
       throw new RangeError(`a message of ${length} bytes`);
     }
     if (this.bytes < length) {
-      if (this.socket.isPaused()) this.socket.resume();
+      this.resume();
       return undefined;
     }
     if (first.length < length) first = this.join();
@@ -74,6 +78,10 @@ export class Connection {
     if (first.length === length) this.chunks.shift();
     else this.chunks[0] = first.subarray(length);
     return first.subarray(0, length);
+  }
+
+  private resume(): void {
+    if (this.socket.isPaused() && !this.isEnding) this.socket.resume();
   }
 
   private join(): Buffer {
