@@ -102,7 +102,10 @@ export class CommandDoor {
       correlationId: correlationId ?? this.ports.random.uuid(),
     };
     crashPoint('command.validated');
-    return this.bus.execute<Command, Accepted>(await this.#commandOf(entry, data, draft));
+    const command = await this.#commandOf(entry, data, draft);
+    const accepted = await this.bus.execute<Command, Accepted>(command);
+    crashPoint('command.before-ack');
+    return accepted;
   }
 
   async #commandOf(entry: CommandEntry, data: unknown, draft: Draft): Promise<Command> {

@@ -204,7 +204,8 @@ export class Streams {
       // Of unknown outcome: the original expected revision again, never a new one (finding R4).
       appended = await this.#patiently(deadlineMs, () => {
         const appendingNow = this.ports.store.append(held.stream, expected, sealed);
-        crashPoint('command.append-sent');
+        // What was written leaves the process before the next immediate.
+        setImmediate(crashPoint, 'command.append-sent');
         return appendingNow;
       });
     } catch (error) {
