@@ -44,6 +44,12 @@ export type RunnerPorts = Readonly<{
 /** A running consumer. `finished` rejects when it failed, and resolves after `stop`. */
 export type Run = Readonly<{ stop: () => Promise<void>; finished: Promise<void> }>;
 
+const reasonOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);
+
+const isPast = (head: Checkpoint | undefined, received: number | undefined): boolean =>
+  head !== undefined && head.position > (received ?? -1);
+
 /** Follows the log for one consumer, through every kind of drop. */
 class Follower {
   readonly #ports: RunnerPorts;
@@ -52,9 +58,12 @@ class Follower {
   /** Everything up to here has been received; a new subscription begins after it. */
   #received: number | undefined;
   #scanned = -1;
-  #waiting: LogEvent[] = [];
+  /** Everything up to here has been handed over. */
+  #told = -1;
+  readonly #waiting: LogEvent[] = [];
   #handling: Promise<void> | undefined;
-  #caughtUp = false;
+  /** Once this place is handed over, the consumer has caught up. */
+  #caughtUpAt: number | undefined;
   #subscription: Subscription | undefined;
   /** Tells the current subscription from those that were dropped and still speak. */
   #generation = 0;
@@ -80,7 +89,7 @@ class Follower {
   async subscribe(): Promise<void> {
     this.#generation += 1;
     const generation = this.#generation;
-    const current = (): boolean => generation === this.#generation && !this.#stopped;
+    const current = (): boolean => this.#isCurrent(generation);
     try {
       const subscription = await this.#ports.store.subscribe(
         this.#following.prefixes,
@@ -127,7 +136,7 @@ class Follower {
 
   #catchUp(): void {
     this.#heard();
-    this.#caughtUp = true;
+    this.#caughtUpAt = this.#scanned;
     this.#handle();
   }
 
@@ -141,41 +150,47 @@ class Follower {
       .catch((error: unknown) => this.#end(error))
       .finally(() => {
         this.#handling = undefined;
+        // What came between the last look and this turn has called in vain.
+        if (this.#hasWork) this.#handle();
       });
+  }
+
+  get #hasWork(): boolean {
+    const isBehind = this.#waiting.length > 0 || this.#scanned > this.#told;
+    return !this.#stopped && (isBehind || this.#caughtUpAt !== undefined);
   }
 
   async #handleAll(): Promise<void> {
     // What arrives in the same turn of the event loop belongs to the same batch.
     await Promise.resolve();
     const { consumer } = this.#following;
-    let told = -1;
-    while (!this.#stopped && (this.#waiting.length > 0 || this.#scanned > told)) {
-      const events = this.#waiting;
-      this.#waiting = [];
-      this.#room?.();
-      this.#room = undefined;
-      told = this.#scanned;
-      await consumer.batch(events, told);
+    while (this.#hasWork) {
+      if (this.#caughtUpAt === undefined || this.#told < this.#caughtUpAt) {
+        await this.#handOver(consumer);
+        continue;
+      }
+      this.#caughtUpAt = undefined;
+      await consumer.caughtUp?.();
     }
-    if (!this.#caughtUp || this.#stopped) return;
-    this.#caughtUp = false;
-    await consumer.caughtUp?.();
-    if (this.#waiting.length > 0) await this.#handleAll();
+  }
+
+  async #handOver(consumer: Consumer): Promise<void> {
+    const events = this.#waiting.splice(0, this.#batchMax);
+    // Where more waits, only what is handed over is known to be complete.
+    this.#told = this.#waiting.length > 0 ? (events.at(-1)?.position ?? -1) : this.#scanned;
+    if (this.#waiting.length < this.#batchMax) this.#room?.();
+    await consumer.batch(events, this.#told);
   }
 
   #again(error: unknown): void {
     const { random, timer, log } = this.#ports;
     this.#generation += 1;
-    const dropped = this.#subscription;
-    this.#subscription = undefined;
-    void dropped?.close().catch(() => {
-      // It is gone already, which is why we are here.
-    });
+    this.#leave();
     const longest = Math.min(BACKOFF_MS_MAX, BACKOFF_MS * 2 ** this.#attempts);
     const wait = random.integer(longest) + 1;
     this.#attempts += 1;
-    const reason = error instanceof Error ? error.message : String(error);
-    log?.(`The subscription was dropped (${reason}); again from ${this.#received} in ${wait} ms.`);
+    const place = this.#received ?? 'the beginning';
+    log?.(`The subscription was dropped (${reasonOf(error)}); from ${place} again in ${wait} ms.`);
     this.#cancelRetry = timer.after(wait, () => void this.subscribe());
   }
 
@@ -186,13 +201,17 @@ class Follower {
     const generation = this.#generation;
     try {
       const head = await store.head(this.#following.prefixes);
-      if (generation !== this.#generation || this.#stopped) return;
-      if (head && head.position > (this.#received ?? -1) && this.#waiting.length === 0)
-        this.#again(new Error('nothing came, though the log went on'));
+      if (!this.#isCurrent(generation)) return;
+      const isBehind = this.#waiting.length === 0 && isPast(head, this.#received);
+      if (isBehind) this.#again(new Error('nothing came, though the log went on'));
       else this.#heardAt = clock.monotonic();
     } catch (error) {
-      if (generation === this.#generation && !this.#stopped) this.#again(error);
+      if (this.#isCurrent(generation)) this.#again(error);
     }
+  }
+
+  #isCurrent(generation: number): boolean {
+    return generation === this.#generation && !this.#stopped;
   }
 
   #end(error?: unknown): void {
@@ -202,12 +221,23 @@ class Follower {
     this.#cancelRetry?.();
     this.#room?.();
     this.#finish(error);
+    // A consumer that failed has nobody who stops it.
+    if (error !== undefined) this.#leave();
+  }
+
+  #leave(): void {
+    const left = this.#subscription;
+    this.#subscription = undefined;
+    left?.close().catch((error: unknown) => {
+      this.#ports.log?.(`A subscription was gone before it was closed (${reasonOf(error)}).`);
+    });
   }
 
   async stop(): Promise<void> {
     const handling = this.#handling;
     this.#end();
     await this.#subscription?.close();
+    this.#subscription = undefined;
     await handling;
   }
 }
@@ -227,7 +257,7 @@ export class SubscriptionRunner {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const follower = new Follower(this.#ports, following, (error) => {
       if (error === undefined) resolve();
-      else reject(error instanceof Error ? error : new Error(String(error)));
+      else reject(error instanceof Error ? error : new Error(reasonOf(error)));
     });
     await follower.subscribe();
     return { stop: () => follower.stop(), finished: promise };
