@@ -17,8 +17,8 @@ export abstract class Codec {
   /** Seals an event for the log. Throws when it breaks its own schema or the key was destroyed. */
   abstract encode(event: ScriptaEvent, envelope: Envelope): Promise<NewEvent>;
   /**
-   * The event as folds know it. With `opened` false, personal leaves are left out (states need
-   * none), which is several times faster. Leaves of a destroyed key read as the empty text.
+   * The event as folds know it. With `opened` false, personal leaves read as the empty text (states
+   * need none), which is several times faster. So do, for ever, those of a destroyed key.
    */
   abstract decode(
     event: LogEvent,

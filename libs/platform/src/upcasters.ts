@@ -1,10 +1,16 @@
-/** Turns the data of one version of an event into that of the next. */
+/**
+ * Turns the data of one version of an event into that of the next. Personal leaves are among the
+ * data when they could be opened, and absent when they could not.
+ */
 export type Upcaster = (
   data: Readonly<Record<string, unknown>>,
 ) => Readonly<Record<string, unknown>>;
 
+/** By event type and the version that is read. */
+export type Upcasters = Readonly<Record<string, Readonly<Record<number, Upcaster>>>>;
+
 /**
- * By event type and version: how an event written by an older version is read today. An event that
- * was released is never changed; its schema gets the next version and a line here.
+ * How events that were written by an older version are read today. An event that was released is
+ * never changed: its schema gets the next version, and a line here. `golden/` holds what was written.
  */
-export const UPCASTERS: Readonly<Record<string, Readonly<Record<number, Upcaster>>>> = {};
+export const UPCASTERS: Upcasters = {};

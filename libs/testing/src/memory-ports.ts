@@ -20,8 +20,13 @@ const KEY_BYTES = 32;
 
 /** Keys that live and die with the test. */
 export class MemoryKeys extends Keys {
-  readonly #keys = new Map<string, SubjectKey | undefined>();
+  readonly #keys: Map<string, SubjectKey | undefined>;
   readonly #master = randomBytes(KEY_BYTES);
+
+  constructor(held: ReadonlyMap<string, SubjectKey> = new Map()) {
+    super();
+    this.#keys = new Map(held);
+  }
 
   override ensure(subject: string): Promise<SubjectKey | undefined> {
     if (!this.#keys.has(subject)) this.#keys.set(subject, { secret: randomBytes(KEY_BYTES) });
