@@ -6,6 +6,7 @@ import {
   EventStoreDb,
   JsonCodec,
   LocalKeys,
+  MongoViewSwitch,
   MongoViewWriter,
   readConfig,
   SystemClock,
@@ -30,8 +31,15 @@ const keys = await LocalKeys.open(
 const store = new EventStoreDb(config.EVENTSTORE_URL);
 const mongo = connectMongo(config.MONGODB_URL);
 const codec = new JsonCodec(keys, random);
-const writer = new MongoViewWriter(mongo);
-const projection = new LiveProjection({ store, codec, writer, clock, random, timer });
+const projection = new LiveProjection({
+  store,
+  codec,
+  writer: new MongoViewWriter(mongo),
+  views: new MongoViewSwitch(mongo),
+  clock,
+  random,
+  timer,
+});
 const app = await NestFactory.create(ProjectorModule.on(projection), {
   logger: ['error', 'warn'],
 });

@@ -23,3 +23,8 @@ export * from './upcasters.js';
 export * from './uuid.js';
 export * from './view-writer.js';
 export * from './views.js';
+export * from './memory-views.js';
+export * from './mongodb-switch.js';
+export * from './view-digest.js';
+export * from './view-holds.js';
+export * from './outage.js';

@@ -16,6 +16,7 @@ import {
   VIEWS_DATABASE,
 } from './mongodb-client.js';
 import {
+  NEXT,
   ViewsHeld,
   ViewWriter,
   type Kept,
@@ -40,9 +41,9 @@ export class MongoViewWriter extends ViewWriter {
   readonly #parked: Collection<ParkedRow>;
   readonly #checkpoints: Collection<CheckpointRow>;
   /** Added to the views' names while they are built beside the live ones. */
-  readonly #suffix: string;
+  readonly #suffix: '' | typeof NEXT;
 
-  constructor(client: MongoClient, suffix = '') {
+  constructor(client: MongoClient, suffix: '' | typeof NEXT = '') {
     super();
     this.#client = client;
     this.#db = client.db(VIEWS_DATABASE);
@@ -102,7 +103,7 @@ export class MongoViewWriter extends ViewWriter {
 
   override async checkpoints(): Promise<ReadonlyMap<string, ViewCheckpoint>> {
     const rows = await attempt(() => this.#checkpoints.find({}).toArray());
-    const own = rows.filter(({ _id }) => _id.endsWith(this.#suffix));
+    const own = rows.filter(({ _id }) => _id.endsWith(NEXT) === (this.#suffix === NEXT));
     return new Map(
       own.map(({ _id, ...at }) => [_id.slice(0, _id.length - this.#suffix.length), at]),
     );

@@ -3,18 +3,15 @@ import type { Clock, Timer } from './clock.js';
 import type { Codec } from './codec.js';
 import { crashPoint } from './crash-points.js';
 import type { Checkpoint, EventStore, LogEvent } from './event-store.js';
+import { waitOut } from './outage.js';
 import { ReadModel, type AnyProjection, type Changes } from './read-model.js';
 import { BATCH_EVENTS_MAX, RestoredLog, type Consumer } from './subscription.js';
-import { ViewsUnavailable, type ViewWriter } from './view-writer.js';
+import type { ViewWriter } from './view-writer.js';
 
 /** Documents kept in memory per view, so that a live batch loads none: about 1 KiB each. */
 const CACHE_DOCUMENTS_MAX = 30_000;
 /** Batches begin at least this far apart (ms) unless full: 50 small ones a second cost little. */
 const BATCH_MS_MIN = 20;
-/** Wait between attempts while the database is away (ms), doubled up to the longest. */
-const AGAIN_MS = 50;
-const AGAIN_MS_MAX = 2_000;
-
 /** What the runner stands on; `log` hears of everything that is parked, and of outages. */
 export type ReadModelRunnerPorts = Readonly<{
   store: EventStore;
@@ -186,7 +183,7 @@ export class ReadModelRunner {
 
   async #verify(view: string, { position, eventId }: Checkpoint): Promise<void> {
     if (position < 0) return;
-    const found = await this.#ports.store.at(position);
+    const found = await this.#insist(() => this.#ports.store.at(position));
     if (found?.id === eventId) return;
     throw new RestoredLog(
       `The view ${view} has seen event ${eventId} at ${position}, where the log has ` +
@@ -195,16 +192,8 @@ export class ReadModelRunner {
     );
   }
 
-  /** An outage of the database is waited out; nothing is skipped. */
-  async #insist<T>(call: () => Promise<T>): Promise<T> {
-    for (let wait = AGAIN_MS; ; wait = Math.min(2 * wait, AGAIN_MS_MAX)) {
-      try {
-        return await call();
-      } catch (error) {
-        if (!(error instanceof ViewsUnavailable) || this.#isStopped) throw error;
-        this.#ports.log(`${error.message} Again in ${wait} ms.`);
-        await this.#ports.timer.sleep(wait);
-      }
-    }
+  /** An outage is waited out; nothing is skipped. */
+  #insist<T>(call: () => Promise<T>): Promise<T> {
+    return waitOut({ ...this.#ports, isStopped: () => this.#isStopped }, call);
   }
 }

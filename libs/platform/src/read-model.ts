@@ -1,10 +1,16 @@
-import type { Event, Projection, Recorded } from '#domain';
+import { VIEWS, type Event, type Projection, type Recorded } from '#domain';
 import type { Clock } from './clock.js';
 import type { LogEvent } from './event-store.js';
 import type { Kept, Parked, ViewWriter } from './view-writer.js';
 
 /** Any read model, its documents and events left open. */
 export type AnyProjection = Projection<object, Event>;
+
+/** Every read model, whatever its documents are. */
+export const PROJECTIONS: readonly AnyProjection[] =
+  // Each fold takes only events of its own streams, which the runner sees to.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  Object.values(VIEWS) as unknown as readonly AnyProjection[];
 
 /** What a batch makes of a view's documents; none of `fresh` was there before. */
 export type Changes = Readonly<{

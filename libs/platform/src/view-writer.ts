@@ -2,6 +2,9 @@ import type { Projection } from '#domain';
 import type { Checkpoint } from './event-store.js';
 import type { Stored } from './views.js';
 
+/** Added to a view's name while it is built again beside the live one. */
+export const NEXT = '.next';
+
 /** A document as a view keeps it; of a deleted one only its guard is left (`gone`). */
 export type Kept = Stored<object> & Readonly<{ gone?: true }>;
 

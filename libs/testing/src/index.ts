@@ -6,6 +6,8 @@ export * from './folded-views.js';
 export * from './until.js';
 export * from './people.js';
 export * from './platform.js';
+export * from './projected.js';
 export * from './wire.js';
 export * from './keys.contract.js';
 export * from './views.contract.js';
+export * from './meta.js';
