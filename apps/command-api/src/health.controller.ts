@@ -1,6 +1,7 @@
-import { Controller, Get, HttpException } from '@nestjs/common';
+import { Controller, Get } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import { EventStore, Views } from '#platform';
+import { answered } from '#commands';
+import { EventStore, LogUnavailable, Timer, Views } from '#platform';
 import { Open } from './caller.js';
 
 /** For who starts and watches the process. */
@@ -10,6 +11,7 @@ export class HealthController {
   constructor(
     private readonly store: EventStore,
     private readonly views: Views,
+    private readonly timer: Timer,
   ) {}
 
   @Open()
@@ -24,10 +26,10 @@ export class HealthController {
   @ApiOperation({ summary: 'The log answers, so commands are taken; says how the views are.' })
   async ready() {
     const [log, views] = await Promise.all([
-      isUp(this.store.last('readiness')),
-      isUp(this.views.checkpoint('history')),
+      isUp(answered(this.timer, this.store.last('readiness'))),
+      isUp(answered(this.timer, this.views.checkpoint('history'))),
     ]);
-    if (log === 'down') throw new HttpException('The log does not answer.', 503);
+    if (log === 'down') throw new LogUnavailable('The log does not answer.');
     return { status: 'ready', log, views };
   }
 }

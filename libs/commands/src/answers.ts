@@ -1,5 +1,6 @@
 import { reject, sameBody, type CommandMeta, type ScriptaEvent, type StoredEntry } from '#domain';
-import { ViewsUnavailable, type Codec, type EventStore, type Views } from '#platform';
+import { ViewsUnavailable, type Codec, type EventStore, type Timer, type Views } from '#platform';
+import { answered } from './answered.js';
 import type { Accepted } from './held.js';
 
 /** How long a late repeat waits for history to reach the state it was judged by. */
@@ -24,11 +25,12 @@ export class Answers {
     private readonly store: EventStore,
     private readonly codec: Codec,
     private readonly views: Views,
+    private readonly timer: Timer,
   ) {}
 
   /** The answer of the command whose first event is at this place. */
   async at(stream: string, seq: number): Promise<Accepted> {
-    const [logged] = await this.store.read(stream, seq, 1);
+    const [logged] = await answered(this.timer, this.store.read(stream, seq, 1));
     if (!logged) throw new Error(`${stream} has nothing at ${seq}, which its state points at.`);
     const event = await this.codec.decode(logged, false);
     const data = answerTo(event, event.id, event.revision);

@@ -1,3 +1,4 @@
+export * from './answered.js';
 export * from './checked.js';
 export * from './claims.js';
 export * from './command-door.js';

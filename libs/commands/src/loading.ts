@@ -1,4 +1,5 @@
-import type { Codec, EventStore, LogEvent, NewEvent } from '#platform';
+import type { Codec, EventStore, LogEvent, NewEvent, Timer } from '#platform';
+import { answered } from './answered.js';
 import { weigh, type Held, type HeldStreams } from './held.js';
 
 /** Events between two snapshots (design decision 6): a cold load reads at most this many. */
@@ -28,6 +29,7 @@ export class Loading {
     private readonly store: EventStore,
     private readonly codec: Codec,
     private readonly held: HeldStreams,
+    private readonly timer: Timer,
   ) {}
 
   /** Loads a state that is not held. */
@@ -43,7 +45,7 @@ export class Loading {
   async catchUp(held: Held): Promise<boolean> {
     const before = held.revision;
     for (;;) {
-      const page = await this.store.read(held.stream, held.revision + 1, PAGE);
+      const page = await this.#answered(this.store.read(held.stream, held.revision + 1, PAGE));
       for (const logged of page) {
         const decoded = this.codec.decode(logged, false);
         const event = decoded instanceof Promise ? await decoded : decoded;
@@ -72,10 +74,14 @@ export class Loading {
     };
   }
 
+  #answered<T>(reading: Promise<T>): Promise<T> {
+    return answered(this.timer, reading);
+  }
+
   async #thaw(held: Held): Promise<void> {
     const { snapshots } = held.decider;
     if (!snapshots) return;
-    const latest = await this.store.last(`snapshot-${held.stream}`);
+    const latest = await this.#answered(this.store.last(`snapshot-${held.stream}`));
     const snapshot = latest && snapshotOf(latest);
     if (snapshot?.version !== snapshots.version) return;
     held.state = snapshots.thaw(snapshot.state);

@@ -8,6 +8,7 @@ import {
   type Mark,
 } from '#domain';
 import { LogUnavailable, type Limit, type NewEvent } from '#platform';
+import { answered } from './answered.js';
 import type { Accepted } from './held.js';
 import { MARKS_WAITING_MAX, MarkRows, type Marking } from './mark-rows.js';
 import { PORTS, type Ports } from './ports.js';
@@ -162,7 +163,10 @@ export class ReceiptsDoor implements OnApplicationShutdown {
     if (recent !== undefined) return recent;
     for (let end = seq; end >= 0; end -= LOOK_BACK) {
       const from = Math.max(0, end - LOOK_BACK + 1);
-      const page = await this.ports.store.read(stream, from, end - from + 1);
+      const page = await answered(
+        this.ports.timer,
+        this.ports.store.read(stream, from, end - from + 1),
+      );
       const said = page.findLast(({ type }) => type === 'MessageSent');
       const event = said && (await this.ports.codec.decode(said, false));
       if (event?.type === 'MessageSent') return event.data.number;

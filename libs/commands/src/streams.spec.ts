@@ -268,6 +268,18 @@ describe('an unknown outcome', () => {
   });
 });
 
+describe('a log that hangs', () => {
+  it('[T11] is given up, and the conversation goes on once it answers again', async () => {
+    const { ports, send } = await started();
+    const time = new SteppedTime();
+    const there = processOn({ ...ports, timer: time, clock: time.clock });
+    there.store.isHung = true;
+    await expect(there.execute(send('Hello', { n: 2 }))).rejects.toThrow('did not answer');
+    there.store.isHung = false;
+    expect(await there.execute(send('Hello', { n: 2 }))).toMatchObject({ data: { seq: 2 } });
+  });
+});
+
 describe('a hot conversation', () => {
   it('takes what waits in one turn as one append, and reads nothing', async () => {
     const { execute, send, store, messages } = await started();

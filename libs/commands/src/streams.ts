@@ -73,10 +73,10 @@ export class Streams {
   readonly #answers: Answers;
 
   constructor(@Inject(PORTS) private readonly ports: Ports) {
-    const { store, codec, views, config } = ports;
+    const { store, codec, views, timer, config } = ports;
     this.#held = new HeldStreams(config.STATE_CACHE_MB * MIB_BYTES);
-    this.#loading = new Loading(store, codec, this.#held);
-    this.#answers = new Answers(store, codec, views);
+    this.#loading = new Loading(store, codec, this.#held, timer);
+    this.#answers = new Answers(store, codec, views, timer);
   }
 
   /** Carries a command out. Throws its refusal, or `LogUnavailable` when the log stays away. */

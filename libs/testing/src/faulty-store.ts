@@ -19,6 +19,8 @@ export class FaultyStore extends EventStore {
   answersToLose = 0;
   /** While set, nothing gets through. */
   isDown = false;
+  /** While set, nothing is answered: a process that was stopped. */
+  isHung = false;
   /** Called once between a stored append and its lost answer. */
   beforeLoss: (() => Promise<unknown>) | undefined;
 
@@ -44,6 +46,7 @@ export class FaultyStore extends EventStore {
 
   override async read(stream: string, from: number, limit?: number): Promise<readonly LogEvent[]> {
     this.#mustBeUp();
+    if (this.isHung) return new Promise(() => undefined);
     this.reads += 1;
     const events = await this.log.read(stream, from, limit);
     this.eventsRead += events.length;
@@ -52,6 +55,7 @@ export class FaultyStore extends EventStore {
 
   override last(stream: string): Promise<LogEvent | undefined> {
     this.#mustBeUp();
+    if (this.isHung) return new Promise(() => undefined);
     this.reads += 1;
     return this.log.last(stream);
   }
