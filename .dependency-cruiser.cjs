@@ -57,7 +57,7 @@ module.exports = {
     {
       name: 'no-orphans',
       severity: 'error',
-      from: { orphan: true, pathNot: '(main|\\.spec|\\.d)\\.ts$' },
+      from: { orphan: true, pathNot: '(main|leash|\\.spec|\\.d)\\.ts$' },
       to: {},
     },
   ],

@@ -75,12 +75,13 @@ const run = async (): Promise<number> => {
     env: { RATE_LIMIT_COMMANDS: 'false' },
     print: (part, line) => console.error(`${part} | ${line}`),
   });
-  process.once('SIGINT', () => {
-    platform.stop().then(
-      () => process.exit(130),
-      () => process.exit(1),
-    );
-  });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => {
+      platform.stop().then(
+        () => process.exit(130),
+        () => process.exit(1),
+      );
+    });
   try {
     return (await replay(platform)) ? 0 : 1;
   } finally {

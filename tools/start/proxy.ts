@@ -65,9 +65,12 @@ export const startProxy = async (
       problem(response, 404, 'not_found', 'Nothing is here; the API is documented at /docs.');
     else proxy.web(request, response, { target }).catch(() => unavailable(response));
   });
+  const upgraded = new Set<Socket>();
   server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     const target = targetOf(request);
     socket.on('error', () => socket.destroy());
+    upgraded.add(socket);
+    socket.once('close', () => upgraded.delete(socket));
     if (target === undefined) socket.destroy();
     else proxy.ws(request, socket, { target }, head).catch(() => socket.destroy());
   });
@@ -86,6 +89,8 @@ export const startProxy = async (
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
+        // Sockets that were upgraded are no longer the server's to close.
+        for (const socket of upgraded) socket.destroy();
       }),
   };
 };

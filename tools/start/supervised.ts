@@ -11,6 +11,9 @@ const STABLE_MS = 10_000;
 /** After this a process that was asked to end is killed (ms). */
 const STOP_MS_MAX = 12_000;
 
+/** Ends a part whose supervisor is gone, however that ended. */
+const LEASH = new URL('leash.js', import.meta.url).href;
+
 /** How to run a process, and who hears what it prints. */
 export type Program = Readonly<{
   name: string;
@@ -59,9 +62,9 @@ export class Supervised {
   #launch(): ChildProcess {
     const { entry, args, env, print } = this.#program;
     const bornAt = Date.now();
-    const child = spawn(process.execPath, ['--enable-source-maps', entry, ...args], {
+    const child = spawn(process.execPath, ['--import', LEASH, entry, ...args], {
       env: { ...env, ...this.#once },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
       // Ctrl-C reaches the supervisor alone, which ends the parts in order.
       detached: true,
     });
