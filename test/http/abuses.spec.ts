@@ -107,7 +107,8 @@ describe('the body', () => {
     const before = await door.stored();
     const answer = await door.bytes(
       `POST ${messages()} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${ada.accessToken}\r\n` +
-        `Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n${chunk.repeat(20)}0\r\n\r\n`,
+        'Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n' +
+        `${chunk.repeat(20)}0\r\n\r\n`,
     );
     expect(answer).toMatch(/^HTTP\/1\.1 413 /);
     expect(answer).toContain('"code":"too_large"');
@@ -166,7 +167,7 @@ describe('the body', () => {
     },
   );
 
-  it('[abuse 10] with an array for a text, and a query that names a field twice, are refused', async () => {
+  it('[abuse 10] with an array for a text, or a field twice in the query, is refused', async () => {
     await expectRefused(() => sending({ text: ['a', 'b'] }), 400, 'bad_request');
     await expectRefused(() => sending({ text: { $ne: null } }), 400, 'bad_request');
     for (const query of [
@@ -344,7 +345,7 @@ describe('the protocol', () => {
     ]);
   });
 
-  it('[abuse 26] refuses smuggled requests and broken headers, and ends the connection', async () => {
+  it('[abuse 26] ends the connection of smuggled requests and broken headers', async () => {
     const before = await door.stored();
     const smuggled =
       `POST ${messages()} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n` +

@@ -63,7 +63,7 @@ describe('history', () => {
     expect(between.items?.map(({ seq }) => seq)).toEqual([4, 5]);
   });
 
-  it('[V7] shows one’s own message at once when asked for its position, or says that it lags', async () => {
+  it('[V7] shows one’s own message by its position, or says that it lags', async () => {
     const { ada } = await three();
     const room = await start(ada);
     const { position } = await say(room, ada, 'Here I am');
@@ -78,7 +78,7 @@ describe('history', () => {
     expect(texts(await page(room, ada))).toEqual(['Here I am', 'And again']);
   });
 
-  it('[V8] holds for somebody removed only what came before, and after a return what came since', async () => {
+  it('[V8] hides what was said between a removal and a return', async () => {
     const { ada, ben } = await three();
     const room = await start(ada, ben);
     await say(room, ada, 'before');
@@ -128,7 +128,7 @@ describe('history', () => {
     expect(texts(await page(room, eve))).toEqual(['hello Eve']);
   });
 
-  it('[V8] [V10] shows nothing above the memberships that are known while the projector lags', async () => {
+  it('[V8] [V10] shows nothing above the known memberships while it lags', async () => {
     const { ada, ben } = await three();
     const room = await start(ada, ben);
     await say(room, ada, 'before');
@@ -174,7 +174,7 @@ describe('the list of conversations', () => {
     expect(second.cursor).toBeUndefined();
   });
 
-  it('[V12] counts as unread neither one’s own messages, nor what was read, nor what came before', async () => {
+  it('[V12] counts neither one’s own, nor what was read or came before', async () => {
     const { ada, ben, eve } = await three();
     const room = await start(ada, ben);
     for (const text of ['one', 'two', 'three']) await say(room, ben, text);

@@ -1,7 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 
-/** `/docs` (its assets come from this server) and `/docs-json`, made from the routes' own schemas. */
+/** `/docs`, whose assets are ours, and `/docs-json`, made from the routes' own schemas. */
 export const describeAt = (app: INestApplication, publicUrl: string): void => {
   const description = new DocumentBuilder()
     .setTitle('Scripta')

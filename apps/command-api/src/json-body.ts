@@ -58,7 +58,7 @@ const countKeys = (json: string): number => {
   return keys;
 };
 
-/** The value of a JSON text. Two keys of one name are refused: readers differ in which one counts. */
+/** The value of a JSON text. A key named twice is refused: readers differ in which one counts. */
 export const parseJson = (bytes: Uint8Array): unknown => {
   let json: string;
   let value: unknown;

@@ -5,7 +5,7 @@ import { releaseFormerUsername } from '#domain';
 import { ConsoleCodeSender, readConfig } from '#platform';
 import { createHttpApp } from './http.js';
 
-/** Requests in flight have this long to end after a stop is asked for (invariant V30: 10 s in all). */
+/** How long requests in flight have to end once a stop is asked for (V30: 10 s in all). */
 const STOP_MS_MAX = 8_000;
 
 const config = readConfig(process.env);

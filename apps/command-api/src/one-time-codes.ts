@@ -16,7 +16,7 @@ const LIMITS: readonly Limit[] = [
   { name: 'code-resend', burst: 1, perSecond: 1 / 30, onStoreDown: 'closed' },
   { name: 'code-hourly', burst: 5, perSecond: 5 / 3_600, onStoreDown: 'closed' },
 ];
-/** The collection of the database `operations` that holds codes; losing it asks people to try again. */
+/** Where `operations` holds codes; losing them asks people to try again. */
 const COLLECTION = 'codes';
 const IV_BYTES = 12;
 const TAG_BYTES = 16;

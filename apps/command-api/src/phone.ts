@@ -4,7 +4,7 @@ import { reject } from '#domain';
 /** Characters of a number as people write it, with room for spaces and brackets. */
 const CHARS_MAX = 40;
 
-/** The number in E.164, made once, here at the edge. Throws `invalid` for what cannot be dialled. */
+/** The number in E.164, made once, here. Throws `invalid` for what cannot be dialled. */
 export const phoneOf = (written: string): string => {
   const read =
     written.length <= CHARS_MAX

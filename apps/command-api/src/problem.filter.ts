@@ -88,7 +88,7 @@ const problemFor = (error: unknown): Problem | undefined => {
 
 const NO_SUCH_METHOD = problemOf(405, 'method_not_allowed', 'There is no such method here.');
 
-/** The methods of the routes at a request's path: if there are any, it was the method that is not. */
+/** The methods at a request's path: if there are any, it is the method that was wrong. */
 const allowedAt = ({ app, path }: Request): readonly string[] => {
   const layers: readonly object[] = app.router.stack;
   const methods = layers.flatMap((layer) =>

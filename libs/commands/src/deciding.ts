@@ -33,7 +33,7 @@ const isAnswered = (held: Held, { command, asked }: Waiting): boolean => {
   return since.length < OUTBOX_RESULTS_MAX;
 };
 
-/** The refusal of an `n` that was used by another command, or `undefined` while that is not sure. */
+/** The refusal of an `n` that another command used, or `undefined` while that is not sure. */
 const usedBefore = (held: Held, { command, asked }: Waiting): Rejection | undefined => {
   const { device = '', n } = command.meta;
   const outbox = held.decider.outboxes?.(held.state).get(device);

@@ -157,7 +157,7 @@ describe('a tick', () => {
     for (const marks of events) expect(JSON.stringify(marks).length).toBeLessThanOrEqual(65_536);
   });
 
-  it(`keeps no delivered marks above ${DELIVERED_MEMBERS_MAX} members, but read marks`, async () => {
+  it(`above ${DELIVERED_MEMBERS_MAX} members keeps only read marks`, async () => {
     const { door, talk, marksOf } = world();
     const userId = randomUUID();
     const others = Array.from({ length: DELIVERED_MEMBERS_MAX - 1 }, () => randomUUID());

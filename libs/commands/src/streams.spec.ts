@@ -237,7 +237,7 @@ describe('an unknown outcome', () => {
     expect(await messages()).toHaveLength(2);
   });
 
-  it('[V3] is answered the same through another process, and after 1,000 other messages', async () => {
+  it('[V3] is answered the same by another process, 1,000 messages later', async () => {
     const { ports, execute, send, store, messages } = await started();
     const there = processOn(ports);
     const time = new SteppedTime();
@@ -346,7 +346,7 @@ describe('a cold load', () => {
     expect(state).toEqual(whole);
   });
 
-  it('from a snapshot of many devices keeps every n, and knows old repeats by history', async () => {
+  it('from many devices’ snapshot keeps every n, and knows old repeats', async () => {
     const world = await started();
     const devices = Array.from({ length: 50 }, () => randomUUID());
     const firsts: SendMessage[] = [];

@@ -1,6 +1,6 @@
 import { Clock } from './clock.js';
 
-/** Keys a process keeps buckets for; a full bucket is the same as none, so forgetting the oldest is mild. */
+/** Keys a process keeps buckets for; a full bucket is as good as none, so the oldest may go. */
 const BUCKETS_MAX = 100_000;
 
 /** A limit by token bucket. Security limits fail closed, the others open (finding R13). */
@@ -13,7 +13,7 @@ export type Limit = Readonly<{
   onStoreDown: 'open' | 'closed';
 }>;
 
-/** Counts acts per key. One process counts for itself; a shared store makes it one count for all. */
+/** Counts acts per key: each process for itself, or through a shared store all as one. */
 export abstract class RateLimiter {
   /** Takes a token; 0 when there was one, else the milliseconds until there is. */
   abstract take(limit: Limit, key: string): number | Promise<number>;

@@ -1,6 +1,6 @@
 import type { RejectionCode } from '#domain';
 
-/** How a refusal reads on each wire: its HTTP status, and whether the same request may succeed later. */
+/** How a refusal reads on the wires: its HTTP status, and whether trying again may help. */
 export type Refusal = Readonly<{ http: number; retryable: boolean }>;
 
 const final = (http: number): Refusal => ({ http, retryable: false });

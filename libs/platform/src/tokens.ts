@@ -12,7 +12,7 @@ const AUDIENCE = 'scripta';
 const TYPE = 'at+jwt';
 /** What machines' clocks may differ by (a minute, as the fault matrix asks). */
 const CLOCK_SKEW_S = 60;
-/** Verified tokens kept: about 1 KiB each, so at most 16 MiB; a herd of reconnects is answered from here. */
+/** Verified tokens kept for herds of reconnects: about 1 KiB each, so at most 16 MiB. */
 const VERIFIED_MAX = 16_384;
 /** A token of ours is near 400 characters; anything far longer is refused unread. */
 const TOKEN_CHARS_MAX = 4_096;
