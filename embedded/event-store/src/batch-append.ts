@@ -3,6 +3,7 @@ import {
   APPEND_BYTES_MAX,
   expectedBy,
   proposedOf,
+  refuseUnsupported,
   sizeOf,
   streamNameOf,
   uuidBytes,
@@ -61,8 +62,19 @@ const badRequest = (message: string): GrpcStatus => {
 const timedOut = (): GrpcStatus =>
   statusOf(codes.DEADLINE_EXCEEDED, 'Timeout', 'Timeout', new shared.Timeout().serializeBinary());
 
-const unknown = (message: string): GrpcStatus =>
-  statusOf(codes.UNKNOWN, message, 'Unknown', new shared.Unknown().serializeBinary());
+/** The client shows the message only of details that it does not know. */
+const failed = (message: string): GrpcStatus => {
+  const bytes = new shared.Empty().serializeBinary();
+  return statusOf(codes.UNAVAILABLE, message, 'Failed', bytes);
+};
+
+/** Appends of one client under way before it is no longer listened to: bounds memory. */
+const EXECUTING_MAX = 4_096;
+const EXECUTING_BYTES_MAX = 32 * 1024 * 1024;
+/** Answers that a client has not taken before it is no longer listened to. */
+const UNREAD_ANSWERS_MAX = 8_192;
+/** Appends that a client may have begun and not ended. */
+const GATHERING_MAX = 1_024;
 
 /** One append that arrives in parts. */
 type Gathering = {
@@ -70,6 +82,7 @@ type Gathering = {
   expected: Expected;
   deadlineMs: number;
   events: Proposed[];
+  bytes: number;
   /** It was answered with an error already; its later parts are swallowed. */
   refused: boolean;
 };
@@ -86,8 +99,19 @@ const begin = (options: BatchAppendReq.Options | undefined): Gathering => {
     }),
     deadlineMs: deadline ? deadline.getSeconds() * 1000 + deadline.getNanos() / 1e6 : Infinity,
     events: [],
+    bytes: 0,
     refused: false,
   };
+};
+
+/** Its answer was given: what is left of it is swallowed. */
+const REFUSED: Gathering = {
+  stream: '',
+  expected: 'any',
+  deadlineMs: 0,
+  events: [],
+  bytes: 0,
+  refused: true,
 };
 
 /** A client's one long-lived stream of appends: executed in the order sent, each answered once. */
@@ -96,12 +120,14 @@ class BatchAppendCall {
   readonly #call: Call;
   readonly #gathering = new Map<string, Gathering>();
   #executing = 0;
+  #executingBytes = 0;
   #ended = false;
 
   constructor(store: Store, call: Call) {
     this.#store = store;
     this.#call = call;
     call.on('data', (request: BatchAppendReq) => this.#receive(request));
+    call.on('drain', () => this.#listenAgain());
     call.on('end', () => {
       this.#ended = true;
       this.#endWhenIdle();
@@ -113,48 +139,76 @@ class BatchAppendCall {
     if (this.#ended && this.#executing === 0) this.#call.end();
   }
 
+  get #isCrowded(): boolean {
+    return (
+      this.#executing >= EXECUTING_MAX ||
+      this.#executingBytes >= EXECUTING_BYTES_MAX ||
+      this.#call.writableLength >= UNREAD_ANSWERS_MAX
+    );
+  }
+
+  #listenAgain(): void {
+    if (this.#call.isPaused() && !this.#isCrowded) this.#call.resume();
+  }
+
   #receive(request: BatchAppendReq): void {
     const id = request.getCorrelationId();
     try {
       uuidBytes(id);
     } catch {
-      const details = 'Each append needs a UUID as its correlation id.';
-      this.#call.emit('error', { code: codes.INVALID_ARGUMENT, details });
+      this.#breakOff('Each append needs a UUID as its correlation id.');
       return;
     }
     const correlation = id?.getString() ?? '';
     const gathered = this.#gather(request, correlation);
+    if (this.#gathering.size > GATHERING_MAX)
+      this.#breakOff(`More than ${GATHERING_MAX} appends were begun and not ended.`);
     if (!request.getIsFinal()) return;
     this.#gathering.delete(correlation);
-    if (gathered && !gathered.refused) this.#execute(correlation, gathered);
+    if (!gathered.refused) this.#execute(correlation, gathered);
+    if (this.#isCrowded) this.#call.pause();
   }
 
-  #gather(request: BatchAppendReq, correlation: string): Gathering | undefined {
+  /** There is no id to answer to: the whole call ends. */
+  #breakOff(details: string): void {
+    this.#call.emit('error', { code: codes.INVALID_ARGUMENT, details });
+  }
+
+  #gather(request: BatchAppendReq, correlation: string): Gathering {
     let gathered = this.#gathering.get(correlation);
     try {
       gathered ??= begin(request.getOptions());
       this.#gathering.set(correlation, gathered);
-      if (gathered.refused) return gathered;
-      for (const message of request.getProposedMessagesList())
-        gathered.events.push(proposedOf(message));
+      if (!gathered.refused) this.#take(gathered, request);
+      if (gathered.bytes <= APPEND_BYTES_MAX) return gathered;
+      this.#refuse(correlation, gathered.stream, tooLarge());
     } catch (error) {
-      this.#refuse(correlation, '', badRequest(error instanceof Error ? error.message : 'Bad.'));
-      const refused = { stream: '', expected: 0, deadlineMs: 0, events: [], refused: true };
-      gathered = refused;
-      this.#gathering.set(correlation, refused);
+      const message = error instanceof Error ? error.message : String(error);
+      this.#refuse(correlation, gathered?.stream ?? '', badRequest(message));
     }
-    return gathered;
+    this.#gathering.set(correlation, REFUSED);
+    return REFUSED;
+  }
+
+  #take(gathered: Gathering, request: BatchAppendReq): void {
+    const events = request.getProposedMessagesList().map(proposedOf);
+    for (const event of events) refuseUnsupported(gathered.stream, event);
+    gathered.events.push(...events);
+    gathered.bytes += sizeOf(events);
   }
 
   #execute(correlation: string, gathered: Gathering): void {
     this.#executing += 1;
+    this.#executingBytes += gathered.bytes;
     this.#append(correlation, gathered)
       .catch((error: unknown) => {
         const message = error instanceof Error ? error.message : String(error);
-        this.#refuse(correlation, gathered.stream, unknown(message));
+        this.#refuse(correlation, gathered.stream, failed(message));
       })
       .finally(() => {
         this.#executing -= 1;
+        this.#executingBytes -= gathered.bytes;
+        this.#listenAgain();
         this.#endWhenIdle();
       });
   }
@@ -163,7 +217,6 @@ class BatchAppendCall {
     correlation: string,
     { stream, expected, deadlineMs, events }: Gathering,
   ): Promise<void> {
-    if (sizeOf(events) > APPEND_BYTES_MAX) return this.#refuse(correlation, stream, tooLarge());
     if (deadlineMs < Date.now()) return this.#refuse(correlation, stream, timedOut());
     const outcome = await this.#store.append(stream, expected, events);
     if (!outcome.ok) return this.#refuse(correlation, stream, refusalOf(outcome, expected));

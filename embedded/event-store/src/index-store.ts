@@ -1,18 +1,7 @@
 import { open, type Database, type RootDatabase } from 'lmdb';
-import { rm } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-
-/** What appends and reads need to know of a stream. */
-export type StreamState = {
-  /** Revision of the last event; -1 before the first. */
-  last: number;
-  /** Events before this revision are hidden (`$tb`, soft delete). */
-  before: number;
-  /** `$maxCount`; 0 for no limit. */
-  maxCount: number;
-  /** Soft-deleted, and not written to since. */
-  deleted: boolean;
-};
+import type { StreamState } from './stream-state.js';
 
 /** An event's entry in the index. */
 export type IndexEntry = Readonly<{
@@ -22,14 +11,66 @@ export type IndexEntry = Readonly<{
   id: Buffer;
 }>;
 
-/** Entries gathered before they are written to the index: bounds memory and lost work. */
-const PENDING_MAX = 8_192;
+/** Entries gathered before they are written to the index: bounds memory, and the pause of a write. */
+const PENDING_MAX = 2_048;
 /** How long entries may wait (ms): the index is only ever behind, and caught up from the log. */
-const FLUSH_DELAY_MS = 100;
+const FLUSH_DELAY_MS = 250;
+/** Before a failed write is tried again (ms). */
+const RETRY_DELAY_MS = 1_000;
+/** Raised when entries change their form: an index of another form is made anew from the log. */
+const INDEX_VERSION = 2;
+/** Addresses, not bytes on disk: how far the index may grow. */
+const MAP_BYTES = 2 ** 40;
 
-type Pending = { state: StreamState; first: number; positions: number[]; ids: Map<string, number> };
+/** The part of LMDB's figures that says how long its file must be. */
+type PageStats = { pageSize: number; lastPageNumber: number };
+type Pending = { state: StreamState; first: number; entries: IndexEntry[] };
+type Waiting = Map<string, Pending>;
+type Bytes = Database<Buffer, Buffer>;
 
-const idKey = (id: Buffer): string => id.toString('latin1');
+const idKey = (stream: string, id: Buffer): string => id.toString('latin1') + stream;
+
+/** Number of the stream, and its state. */
+const STATE_BYTES = 4 + 3 * 8 + 1;
+const ENTRY_BYTES = 8 + 16;
+
+const encodeState = (number: number, state: StreamState): Buffer => {
+  const bytes = Buffer.allocUnsafe(STATE_BYTES);
+  bytes.writeUInt32BE(number, 0);
+  bytes.writeDoubleBE(state.last, 4);
+  bytes.writeDoubleBE(state.before, 12);
+  bytes.writeDoubleBE(state.maxCount, 20);
+  bytes[28] = state.deleted ? 1 : 0;
+  return bytes;
+};
+
+const decodeState = (bytes: Buffer): StreamState => ({
+  last: bytes.readDoubleBE(4),
+  before: bytes.readDoubleBE(12),
+  maxCount: bytes.readDoubleBE(20),
+  deleted: bytes[28] === 1,
+});
+
+const entryKey = (number: number, revision: number): Buffer => {
+  const key = Buffer.allocUnsafe(10);
+  key.writeUInt32BE(number, 0);
+  key.writeUIntBE(revision, 4, 6);
+  return key;
+};
+
+const idEntryKey = (number: number, id: Buffer): Buffer => {
+  const key = Buffer.allocUnsafe(20);
+  key.writeUInt32BE(number, 0);
+  id.copy(key, 4);
+  return key;
+};
+
+const encodeEntry = ({ position, id }: IndexEntry): Buffer => {
+  const bytes = Buffer.allocUnsafe(ENTRY_BYTES);
+  bytes.writeDoubleBE(position, 0);
+  id.copy(bytes, 8);
+  return bytes;
+};
 
 /**
  * Where each stream's events stand. LMDB holds nothing that the log does not: it is rebuilt when it
@@ -37,54 +78,62 @@ const idKey = (id: Buffer): string => id.toString('latin1');
  */
 export class IndexStore {
   readonly #root: RootDatabase;
-  readonly #states: Database<StreamState, string>;
-  readonly #positions: Database<number, [string, number]>;
-  readonly #ids: Database<number, [string, string]>;
+  readonly #streams: Bytes;
+  readonly #entries: Bytes;
+  readonly #ids: Bytes;
   readonly #meta: Database<number, string>;
-  #pending = new Map<string, Pending>();
+  #pending: Waiting = new Map();
+  #pendingIds = new Map<string, number>();
   /** What is being written just now; still answers until it is there. */
-  #flushing = new Map<string, Pending>();
+  #flushing: Waiting = new Map();
+  #flushingIds = new Map<string, number>();
   #count = 0;
   #reached: number;
   #next: number;
+  #numbers: number;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
 
   private constructor(root: RootDatabase) {
+    const binary = { encoding: 'binary', keyEncoding: 'binary' } as const;
     this.#root = root;
-    this.#states = root.openDB({ name: 'states', encoding: 'json' });
-    this.#positions = root.openDB({ name: 'positions' });
-    this.#ids = root.openDB({ name: 'ids' });
-    this.#meta = root.openDB({ name: 'meta' });
+    this.#streams = root.openDB({ name: 'streams', ...binary });
+    this.#entries = root.openDB({ name: 'entries', ...binary });
+    this.#ids = root.openDB({ name: 'ids', ...binary });
+    this.#meta = root.openDB({ name: 'meta', encoding: 'json' });
     this.#reached = this.#meta.get('reached') ?? 0;
+    this.#numbers = this.#meta.get('numbers') ?? 0;
     this.#next = this.#reached;
   }
 
-  /** Opens the index of a data folder; one that cannot be opened is thrown away. */
+  /** Opens the index of a data folder; one that is damaged or of another form is made anew. */
   static async open(folder: string): Promise<IndexStore> {
     const path = join(folder, 'index');
-    const attempt = (): IndexStore =>
-      new IndexStore(
-        open({
-          path,
-          mapSize: 2 ** 38,
-          maxDbs: 8,
-          overlappingSync: false,
-          noSync: true,
-          cache: false,
-        }),
-      );
     try {
-      return attempt();
-    } catch {
-      await rm(path, { recursive: true, force: true });
-      return attempt();
+      const index = new IndexStore(openRoot(path));
+      if (await index.#isWhole(path)) return index;
+      await index.#root.close();
+    } catch (error) {
+      process.stderr.write(`event-store: ${path} cannot be opened (${String(error)}).\n`);
     }
+    await rm(path, { recursive: true, force: true });
+    const fresh = new IndexStore(openRoot(path));
+    await fresh.#meta.put('version', INDEX_VERSION);
+    return fresh;
+  }
+
+  /** LMDB maps its file: touching a page that a cut took away would end the process (SIGBUS). */
+  async #isWhole(path: string): Promise<boolean> {
+    // Typed as an empty object, though its figures are documented.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    const { pageSize, lastPageNumber } = this.#root.getStats() as PageStats;
+    const { size } = await stat(join(path, 'data.mdb'));
+    return size >= (lastPageNumber + 1) * pageSize && this.#meta.get('version') === INDEX_VERSION;
   }
 
   /** Throws an index away, for one that is rebuilt from the log. */
   static async fresh(index: IndexStore, folder: string): Promise<IndexStore> {
-    await index.close();
+    await index.#root.close();
     await rm(join(folder, 'index'), { recursive: true, force: true });
     return IndexStore.open(folder);
   }
@@ -95,65 +144,85 @@ export class IndexStore {
   }
 
   state(stream: string): StreamState | undefined {
-    return (
-      this.#pending.get(stream)?.state ??
-      this.#flushing.get(stream)?.state ??
-      this.#states.get(stream)
-    );
+    const waiting = this.#pending.get(stream) ?? this.#flushing.get(stream);
+    if (waiting) return waiting.state;
+    const held = this.#streams.get(Buffer.from(stream));
+    return held && decodeState(held);
+  }
+
+  #waitingEntry(stream: string, revision: number): IndexEntry | undefined {
+    for (const waiting of [this.#pending.get(stream), this.#flushing.get(stream)]) {
+      if (waiting && waiting.entries.length > 0 && revision >= waiting.first)
+        return waiting.entries[revision - waiting.first];
+    }
+    return undefined;
+  }
+
+  #numberOf(stream: string): number | undefined {
+    return this.#streams.get(Buffer.from(stream))?.readUInt32BE(0);
+  }
+
+  #entry(stream: string, revision: number): Buffer | undefined {
+    const number = this.#numberOf(stream);
+    return number === undefined ? undefined : this.#entries.get(entryKey(number, revision));
   }
 
   position(stream: string, revision: number): number | undefined {
-    for (const waiting of [this.#pending.get(stream), this.#flushing.get(stream)]) {
-      if (waiting && revision >= waiting.first) return waiting.positions[revision - waiting.first];
-    }
-    return this.#positions.get([stream, revision]);
+    return (
+      this.#waitingEntry(stream, revision)?.position ??
+      this.#entry(stream, revision)?.readDoubleBE(0)
+    );
+  }
+
+  id(stream: string, revision: number): Buffer | undefined {
+    return this.#waitingEntry(stream, revision)?.id ?? this.#entry(stream, revision)?.subarray(8);
   }
 
   revisionOf(stream: string, id: Buffer): number | undefined {
-    const key = idKey(id);
-    return (
-      this.#pending.get(stream)?.ids.get(key) ??
-      this.#flushing.get(stream)?.ids.get(key) ??
-      this.#ids.get([stream, id.toString('base64')])
-    );
+    const key = idKey(stream, id);
+    const waiting = this.#pendingIds.get(key) ?? this.#flushingIds.get(key);
+    if (waiting !== undefined) return waiting;
+    const number = this.#numberOf(stream);
+    if (number === undefined) return undefined;
+    return this.#ids.get(idEntryKey(number, id))?.readUIntBE(0, 6);
   }
 
   /** Changes a stream's state without an event. */
   setState(stream: string, state: StreamState): void {
     this.#waiting(stream, state).state = state;
-    this.#later();
+    this.#later(FLUSH_DELAY_MS);
   }
 
   add(entry: IndexEntry, state: StreamState): void {
     const waiting = this.#waiting(entry.stream, state);
-    if (waiting.positions.length === 0) waiting.first = entry.revision;
-    waiting.positions.push(entry.position);
-    waiting.ids.set(idKey(entry.id), entry.revision);
+    if (waiting.entries.length === 0) waiting.first = entry.revision;
+    waiting.entries.push(entry);
     waiting.state = state;
+    this.#pendingIds.set(idKey(entry.stream, entry.id), entry.revision);
     this.#count += 1;
-    this.#later();
+    this.#later(FLUSH_DELAY_MS);
   }
 
   /** Everything before this position of the log has been added. */
   reach(position: number): void {
     this.#next = position;
-    if (this.#count >= PENDING_MAX) void this.flush();
+    if (this.#count >= PENDING_MAX && this.#flushing.size === 0) void this.flush();
   }
 
   #waiting(stream: string, state: StreamState): Pending {
     let waiting = this.#pending.get(stream);
     if (!waiting) {
-      waiting = { state, first: Number.POSITIVE_INFINITY, positions: [], ids: new Map() };
+      waiting = { state, first: 0, entries: [] };
       this.#pending.set(stream, waiting);
     }
     return waiting;
   }
 
-  #later(): void {
-    this.#timer ??= setTimeout(() => void this.flush(), FLUSH_DELAY_MS);
+  #later(delayMs: number): void {
+    this.#timer ??= setTimeout(() => void this.flush(), delayMs);
   }
 
-  /** Writes what waits. */
+  /** Writes what waits. A failure (a full disk) is told, and tried again later. */
   flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -162,28 +231,71 @@ export class IndexStore {
   }
 
   async #write(): Promise<void> {
-    const reached = this.#next;
     if (this.#pending.size === 0) return;
+    const reached = this.#next;
     this.#flushing = this.#pending;
+    this.#flushingIds = this.#pendingIds;
     this.#pending = new Map();
+    this.#pendingIds = new Map();
     this.#count = 0;
-    await this.#root.transaction(() => {
-      for (const [stream, { state, first, positions, ids }] of this.#flushing) {
-        void this.#states.put(stream, state);
-        for (const [at, position] of positions.entries())
-          void this.#positions.put([stream, first + at], position);
-        for (const [id, revision] of ids)
-          void this.#ids.put([stream, Buffer.from(id, 'latin1').toString('base64')], revision);
-      }
-      void this.#meta.put('reached', reached);
-    });
-    this.#reached = reached;
+    const numbers = this.#numbers;
+    try {
+      await this.#root.batch(() => this.#putAll(reached));
+      // Reads must see what was written before it stops answering from memory.
+      this.#root.resetReadTxn();
+      this.#reached = reached;
+    } catch (error) {
+      process.stderr.write(`event-store: the index cannot be written (${String(error)}).\n`);
+      this.#numbers = numbers;
+      this.#takeBack();
+      this.#later(RETRY_DELAY_MS);
+    }
     this.#flushing = new Map();
+    this.#flushingIds = new Map();
+  }
+
+  #putAll(reached: number): void {
+    for (const [stream, { state, first, entries }] of this.#flushing) {
+      const key = Buffer.from(stream);
+      const number = this.#numberOf(stream) ?? this.#numbers++;
+      void this.#streams.put(key, encodeState(number, state));
+      for (const [at, entry] of entries.entries()) {
+        const revision = Buffer.allocUnsafe(6);
+        revision.writeUIntBE(first + at, 0, 6);
+        void this.#entries.put(entryKey(number, first + at), encodeEntry(entry));
+        void this.#ids.put(idEntryKey(number, entry.id), revision);
+      }
+    }
+    void this.#meta.put('numbers', this.#numbers);
+    void this.#meta.put('reached', reached);
+  }
+
+  /** What could not be written waits again, before what came since. */
+  #takeBack(): void {
+    const since = this.#pending;
+    this.#pending = this.#flushing;
+    for (const [stream, { state, first, entries }] of since) {
+      const waiting = this.#waiting(stream, state);
+      if (waiting.entries.length === 0) waiting.first = first;
+      waiting.entries.push(...entries);
+      waiting.state = state;
+    }
+    for (const [key, revision] of this.#pendingIds) this.#flushingIds.set(key, revision);
+    this.#pendingIds = this.#flushingIds;
+  }
+
+  /** Marks the index as not to be trusted: the next start rebuilds it. */
+  async condemn(): Promise<void> {
+    await this.#meta.put('version', 0);
   }
 
   async close(): Promise<void> {
     await this.flush();
+    clearTimeout(this.#timer);
     await this.#root.flushed;
     await this.#root.close();
   }
 }
+
+const openRoot = (path: string): RootDatabase =>
+  open({ path, mapSize: MAP_BYTES, maxDbs: 8, overlappingSync: false, cache: false });

@@ -88,6 +88,8 @@ describe('a log that was cut off', () => {
     await withStore(at, (store) => store.append('a', 0, [proposed('two'), proposed('three')]));
     const bytes = readFileSync(segmentOf(at));
     await truncate(segmentOf(at), before + bytes.readUInt32LE(before));
+    // The index of a kill before the sync knows nothing of it.
+    await rm(join(at, 'index'), { recursive: true });
     await withStore(at, async (store) => {
       expect(await textsOf(store, 'a')).toEqual(['{"text":"one"}']);
     });
@@ -123,7 +125,8 @@ describe('a log that was damaged', () => {
     bytes[second + 60] = (bytes[second + 60] ?? 0) ^ 1;
     await writeFile(path, bytes);
     const report = await scrub(at, () => {});
-    expect(report).toMatchObject({ events: 1, damage: [`${path} at offset ${second}`] });
+    expect(report.events).toBe(2);
+    expect(report.damage).toEqual([expect.stringContaining(`${path} at offset ${second}: `)]);
   });
 
   it('refuses a folder that a newer version wrote', async () => {

@@ -1,8 +1,12 @@
 import type { AppendReq, BatchAppendReq, StreamIdentifier, UUID } from './protocol.js';
 import type { Expected, Proposed } from './store.js';
+import { subjectOf, unsupportedKeys } from './stream-state.js';
 
 /** Bytes of data in one append, as in EventStoreDB's default configuration. */
 export const APPEND_BYTES_MAX = 1_048_576;
+
+/** Bytes of a stream's name or an event's type: what a key of the index can hold, with room. */
+const NAME_BYTES_MAX = 1_024;
 
 /** What a client asked for cannot be; the message says why. */
 export class Malformed extends Error {
@@ -17,13 +21,19 @@ export const uuidBytes = (id: UUID | undefined): Buffer => {
   return Buffer.from(hex, 'hex');
 };
 
+const named = (name: string, what: string): string => {
+  if (name === '') throw new Malformed(`${what} is empty.`);
+  if (Buffer.byteLength(name) > NAME_BYTES_MAX)
+    throw new Malformed(`${what} is longer than ${NAME_BYTES_MAX} bytes.`);
+  return name;
+};
+
 /** An event as a client proposes it. */
 export const proposedOf = (
   message: BatchAppendReq.ProposedMessage | AppendReq.ProposedMessage,
 ): Proposed => {
   const metadata = message.getMetadataMap();
-  const type = metadata.get('type') ?? '';
-  if (type === '') throw new Malformed('An event needs a type.');
+  const type = named(metadata.get('type') ?? '', "The event's type");
   if (type === '$>') throw new Malformed('Links ($>) are not supported.');
   return {
     id: uuidBytes(message.getId()),
@@ -36,9 +46,15 @@ export const proposedOf = (
 
 /** The name of a stream. */
 export const streamNameOf = (identifier: StreamIdentifier | undefined): string => {
-  const stream = Buffer.from(identifier?.getStreamName_asU8() ?? []).toString('utf8');
-  if (stream === '') throw new Malformed('A stream needs a name.');
-  return stream;
+  const name = Buffer.from(identifier?.getStreamName_asU8() ?? []).toString('utf8');
+  return named(name, "The stream's name");
+};
+
+/** Refuses stream metadata that would be stored and not honoured. */
+export const refuseUnsupported = (stream: string, { type, data }: Proposed): void => {
+  const keys = subjectOf(stream, type) === undefined ? [] : unsupportedKeys(data);
+  if (keys.length > 0)
+    throw new Malformed(`${keys.join(' and ')} in stream metadata is not supported.`);
 };
 
 /** Bytes of data that count against the limit of one append. */

@@ -21,6 +21,8 @@ const require = createRequire(import.meta.url);
 const COMPATIBLE_VERSION = '23.10.8';
 /** A segment's size: small enough to copy, large enough to be few. */
 const SEGMENT_BYTES = 64 * 1024 * 1024;
+/** As the client's own limit. */
+const MESSAGE_BYTES_MAX = 17 * 1024 * 1024;
 /** As in the original. */
 const KEEPALIVE_MS = 10_000;
 
@@ -171,7 +173,7 @@ export const startEventStore = async (options: EventStoreOptions): Promise<Runni
     },
   );
   const server = new Server({
-    'grpc.max_receive_message_length': 32 * 1024 * 1024,
+    'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
     'grpc.keepalive_time_ms': KEEPALIVE_MS,
   });
   let port = 0;
@@ -189,8 +191,14 @@ export const startEventStore = async (options: EventStoreOptions): Promise<Runni
     port,
     httpPort: typeof bound === 'object' && bound ? bound.port : undefined,
     close: async () => {
+      // What is on its way to the disk is still answered.
+      await store.log.settled();
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
       server.forceShutdown();
       http?.close();
+      http?.closeAllConnections();
       await store.close();
       await release();
     },

@@ -1,7 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { decodeFrame, encodeFrame, frameSize, type Frame, type NewFrame } from './frame.js';
-import { IndexStore, type StreamState } from './index-store.js';
-import { Log, type Chunk } from './log.js';
+import { encodeFrame, framesOf, type Frame, type NewFrame } from './frame.js';
+import { IndexStore } from './index-store.js';
+import { Log } from './log.js';
+import { stopAtOnce } from './stop.js';
+import {
+  currentOf,
+  DELETED_BEFORE,
+  FRESH,
+  subjectOf,
+  withMetadata,
+  writableAt,
+  type StreamState,
+} from './stream-state.js';
 
 /** What a writer takes the stream's last revision to be. */
 export type Expected = number | 'any' | 'stream_exists';
@@ -21,40 +31,47 @@ export type Outcome =
   | Readonly<{ ok: false; reason: 'wrong_expected'; current: number }>
   | Readonly<{ ok: false; reason: 'deleted' }>;
 
-/** `$tb` of a soft-deleted stream: the largest revision there can be. */
-const DELETED_BEFORE = 9_223_372_036_854_775_807n;
+type Placed = Readonly<{ frame: NewFrame; bytes: Buffer; position: number }>;
+
+/** A stream with events that are not on disk yet: decided on as if they were. */
+type Ahead = {
+  state: StreamState;
+  revisions: Map<string, number>;
+  events: Map<number, Placed>;
+  frames: number;
+};
+
 /** Ticks of 100 ns in a millisecond, the unit of `created`. */
 const TICKS_PER_MS = 10_000n;
-
-/** A stream with appends that are not on disk yet: decided on as if they were. */
-type InFlight = { state: StreamState; ids: Set<string>; appends: number };
-
-const FRESH: StreamState = { last: -1, before: 0, maxCount: 0, deleted: false };
-
-/** The stream whose metadata a `$$stream` holds. */
-const subjectOf = (stream: string): string | undefined =>
-  stream.startsWith('$$') ? stream.slice(2) : undefined;
 
 /** Streams and their rules, over the log and its index. */
 export class Store {
   readonly log: Log;
   readonly #index: IndexStore;
-  readonly #inFlight = new Map<string, InFlight>();
+  readonly #ahead = new Map<string, Ahead>();
   #lastCreated = 0n;
 
   private constructor(log: Log, index: IndexStore) {
     this.log = log;
     this.#index = index;
+    log.onFailure(() => this.#ahead.clear());
   }
 
   /** Opens a data folder; indexes what the index has not seen. */
   static async open(folder: string, segmentBytes: number): Promise<Store> {
-    const log = await Log.open(folder, segmentBytes);
     let index = await IndexStore.open(folder);
-    if (index.reached > log.committed) index = await IndexStore.fresh(index, folder);
-    const store = new Store(log, index);
-    await store.#catchUp();
-    return store;
+    let log: Log | undefined;
+    try {
+      log = await Log.open(folder, segmentBytes, index.reached);
+      if (!(await log.isBoundary(index.reached))) index = await IndexStore.fresh(index, folder);
+      const store = new Store(log, index);
+      await store.#catchUp();
+      return store;
+    } catch (error) {
+      await index.close();
+      await log?.close();
+      throw error;
+    }
   }
 
   async #catchUp(): Promise<void> {
@@ -62,177 +79,162 @@ export class Store {
     for (;;) {
       const chunk = await this.log.read(position);
       if (!chunk) break;
-      for (const frame of framesOf(chunk)) this.#indexFrame(frame);
+      for (const frame of framesOf(chunk)) this.#indexFrame(frame, frame.position);
       position = chunk.base + chunk.bytes.length;
       this.#index.reach(position);
       await this.#index.flush();
     }
   }
 
-  #indexFrame({ stream, revision, position, id, data, type }: Frame): void {
-    const before = this.#index.state(stream) ?? FRESH;
-    const state = { ...before, last: revision };
+  #indexFrame({ stream, revision, id, data, type }: NewFrame, position: number): void {
+    const state = { ...(this.#index.state(stream) ?? FRESH), last: revision };
+    // The index outlives the bytes that an event came in.
     this.#index.add({ stream, revision, position, id: Buffer.from(id) }, state);
-    const subject = type === '$metadata' ? subjectOf(stream) : undefined;
-    if (subject !== undefined) this.#applyMetadata(subject, data);
+    const subject = subjectOf(stream, type);
+    if (subject !== undefined)
+      this.#index.setState(subject, withMetadata(this.#index.state(subject) ?? FRESH, data));
   }
 
-  #applyMetadata(stream: string, data: Buffer): void {
-    const { before, maxCount } = metadataOf(data);
-    const deleted = before === DELETED_BEFORE;
-    const state = this.#index.state(stream) ?? FRESH;
-    // After a soft delete the numbering goes on, so what is hidden ends at the last event.
-    const hidden = deleted ? state.last + 1 : Number(before);
-    this.#index.setState(stream, { ...state, before: hidden, maxCount, deleted });
-  }
-
-  /** The state with what is in flight. */
-  #decidedOn(stream: string): StreamState {
-    return this.#inFlight.get(stream)?.state ?? this.#index.state(stream) ?? FRESH;
-  }
-
+  /** What is on disk of a stream. */
   state(stream: string): StreamState | undefined {
     return this.#index.state(stream);
   }
 
-  /** Lowest revision that a reader of the stream may see. */
-  firstVisible({ last, before, maxCount }: StreamState): number {
-    return Math.max(before, maxCount > 0 ? last - maxCount + 1 : 0);
+  /** The state with what is on its way to the disk. */
+  #decidedOn(stream: string): StreamState {
+    return this.#ahead.get(stream)?.state ?? this.#index.state(stream) ?? FRESH;
   }
 
-  position(stream: string, revision: number): number | undefined {
-    return this.#index.position(stream, revision);
+  #revisionOf(stream: string, id: Buffer): number | undefined {
+    const ahead = this.#ahead.get(stream)?.revisions.get(id.toString('latin1'));
+    return ahead ?? this.#index.revisionOf(stream, id);
   }
 
-  /** Appends all events or none, and answers when they are on disk. */
+  #known(stream: string, revision: number): Outcome {
+    const ahead = this.#ahead.get(stream)?.events.get(revision);
+    const position = ahead?.position ?? this.#index.position(stream, revision) ?? 0;
+    return { ok: true, revision, position };
+  }
+
+  /**
+   * Appends all events or none, and answers when they are on disk. Decided before it returns, so
+   * appends are executed in the order of the calls.
+   */
   async append(stream: string, expected: Expected, events: readonly Proposed[]): Promise<Outcome> {
-    const state = this.#decidedOn(stream);
-    if (this.#mayBeRepeat(stream, expected, state, events)) {
-      if (this.#inFlight.has(stream)) await this.log.settled();
-      return this.#appendSettled(stream, expected, events);
-    }
-    return this.#write(stream, state, events);
+    const decided = this.#decide(stream, expected, events);
+    if (decided === 'write') return this.#write(stream, events);
+    return this.#answer(stream, decided);
   }
 
-  #mayBeRepeat(
-    stream: string,
-    expected: Expected,
-    state: StreamState,
-    events: readonly Proposed[],
-  ): boolean {
-    if (events.length === 0) return true;
-    if (typeof expected === 'number')
-      return expected !== currentOf(state) && !writableAt(state, expected);
-    if (expected === 'stream_exists' && currentOf(state) < 0) return true;
-    const first = events[0]?.id ?? Buffer.alloc(0);
-    return (
-      this.#inFlight.get(stream)?.ids.has(first.toString('latin1')) === true ||
-      this.#index.revisionOf(stream, first) !== undefined
-    );
+  /** An answer that stands on events that are not on disk yet waits until they are. */
+  async #answer(stream: string, outcome: Outcome): Promise<Outcome> {
+    if (this.#ahead.has(stream)) await this.log.barrier();
+    return outcome;
   }
 
-  /** With nothing of the stream in flight: a repeat, a lost race, or after all a new append. */
-  async #appendSettled(
-    stream: string,
-    expected: Expected,
-    events: readonly Proposed[],
-  ): Promise<Outcome> {
+  #decide(stream: string, expected: Expected, events: readonly Proposed[]): Outcome | 'write' {
     const state = this.#decidedOn(stream);
     const current = currentOf(state);
     const wrong: Outcome = { ok: false, reason: 'wrong_expected', current };
     if (expected === 'stream_exists' && current < 0)
       return state.deleted ? { ok: false, reason: 'deleted' } : wrong;
-    const fits =
-      typeof expected !== 'number' || expected === current || writableAt(state, expected);
-    if (!fits) return (await this.#repeatAt(stream, expected, events)) ?? wrong;
+    if (typeof expected === 'number' && expected !== current && !writableAt(state, expected))
+      return this.#repeatAt(stream, expected, events) ?? wrong;
     if (events.length === 0) return { ok: true, revision: current, position: this.log.committed };
-    return typeof expected === 'number'
-      ? this.#write(stream, state, events)
-      : this.#appendUnlessKnown(stream, state, events);
+    return typeof expected === 'number' ? 'write' : this.#unlessKnown(stream, events, wrong);
   }
 
   /** Without an exact revision a repeat is known by the ids alone, whatever their order. */
-  async #appendUnlessKnown(
-    stream: string,
-    state: StreamState,
-    events: readonly Proposed[],
-  ): Promise<Outcome> {
-    const revisions = events.map(({ id }) => this.#index.revisionOf(stream, id));
-    const [first] = revisions;
-    const last = revisions.at(-1);
-    if (first === undefined) return this.#write(stream, state, events);
-    return revisions.includes(undefined) || last === undefined
-      ? { ok: false, reason: 'wrong_expected', current: currentOf(state) }
-      : this.#known(stream, last);
-  }
-
-  #known(stream: string, revision: number): Outcome {
-    return { ok: true, revision, position: this.#index.position(stream, revision) ?? 0 };
+  #unlessKnown(stream: string, events: readonly Proposed[], wrong: Outcome): Outcome | 'write' {
+    let revision: number | undefined;
+    for (const [at, { id }] of events.entries()) {
+      revision = this.#revisionOf(stream, id);
+      if (revision === undefined) return at === 0 ? 'write' : wrong;
+    }
+    return revision === undefined ? 'write' : this.#known(stream, revision);
   }
 
   /** The original outcome, where the same ids stand in the same order from `expected + 1` on. */
-  async #repeatAt(
-    stream: string,
-    expected: number,
-    events: readonly Proposed[],
-  ): Promise<Outcome | undefined> {
+  #repeatAt(stream: string, expected: number, events: readonly Proposed[]): Outcome | undefined {
     if (events.length === 0) return undefined;
+    const ahead = this.#ahead.get(stream)?.events;
     for (const [at, { id }] of events.entries()) {
-      const frame = await this.frame(stream, expected + 1 + at);
-      if (!frame?.id.equals(id)) return undefined;
+      const revision = expected + 1 + at;
+      const held = ahead?.get(revision)?.frame.id ?? this.#index.id(stream, revision);
+      if (!held?.equals(id)) return undefined;
     }
     return this.#known(stream, expected + events.length);
   }
 
-  async #write(stream: string, state: StreamState, events: readonly Proposed[]): Promise<Outcome> {
+  async #write(stream: string, events: readonly Proposed[]): Promise<Outcome> {
+    const { last, deleted, maxCount } = this.#decidedOn(stream);
     const frames: NewFrame[] = events.map((event, at) => ({
       ...event,
       stream,
-      revision: state.last + 1 + at,
-      last: at === events.length - 1 && !state.deleted,
+      revision: last + 1 + at,
+      last: at === events.length - 1 && !deleted,
       created: this.#tick(),
     }));
     // A stream that is written to again after its soft delete shows only what is new.
-    if (state.deleted) frames.push(this.#metadata(stream, { $tb: state.last + 1 }));
-    const encoded = frames.map(encodeFrame);
-    const written = { ...state, last: state.last + events.length, deleted: false };
-    const inFlight = this.#enter(stream, written, events);
+    if (deleted)
+      frames.push(
+        this.#metadata(stream, { $tb: last + 1, ...(maxCount > 0 ? { $maxCount: maxCount } : {}) }),
+      );
     let position = this.log.next;
-    const places = encoded.map((bytes) => {
-      const place = position;
+    const placed = frames.map((frame): Placed => {
+      const bytes = encodeFrame(frame);
       position += bytes.length;
-      return place;
+      return { frame, bytes, position: position - bytes.length };
     });
-    try {
-      await this.log.append(encoded);
-    } catch (error) {
-      this.#inFlight.clear();
-      throw error;
+    for (const one of placed) this.#enter(one);
+    const bytes = placed.map((one) => one.bytes);
+    await this.log.append(bytes, () => this.#land(placed, position));
+    const end = placed[events.length - 1];
+    return { ok: true, revision: last + events.length, position: end?.position ?? 0 };
+  }
+
+  #aheadOf(stream: string): Ahead {
+    let ahead = this.#ahead.get(stream);
+    if (!ahead) {
+      const state = this.#decidedOn(stream);
+      ahead = { state, revisions: new Map(), events: new Map(), frames: 0 };
+      this.#ahead.set(stream, ahead);
     }
-    for (const [at, frame] of frames.entries())
-      this.#indexFrame({ ...frame, position: places[at] ?? 0, size: encoded[at]?.length ?? 0 });
-    this.#index.reach(position);
-    this.#leave(stream, inFlight);
-    return { ok: true, revision: written.last, position: places[events.length - 1] ?? 0 };
+    ahead.frames += 1;
+    return ahead;
   }
 
-  #enter(stream: string, state: StreamState, events: readonly Proposed[]): InFlight {
-    const inFlight = this.#inFlight.get(stream) ?? { state, ids: new Set<string>(), appends: 0 };
-    inFlight.state = state;
-    inFlight.appends += 1;
-    for (const { id } of events) inFlight.ids.add(id.toString('latin1'));
-    this.#inFlight.set(stream, inFlight);
-    return inFlight;
+  #enter(placed: Placed): void {
+    const { stream, type, id, revision, data } = placed.frame;
+    const ahead = this.#aheadOf(stream);
+    ahead.state = { ...ahead.state, last: revision };
+    ahead.revisions.set(id.toString('latin1'), revision);
+    ahead.events.set(revision, placed);
+    const subject = subjectOf(stream, type);
+    if (subject === undefined) return;
+    const concerned = this.#aheadOf(subject);
+    concerned.state = withMetadata(concerned.state, data);
   }
 
-  #leave(stream: string, inFlight: InFlight): void {
-    inFlight.appends -= 1;
-    if (inFlight.appends === 0) this.#inFlight.delete(stream);
+  #land(placed: readonly Placed[], end: number): void {
+    for (const { frame, position } of placed) {
+      this.#indexFrame(frame, position);
+      this.#leave(frame.stream);
+      const subject = subjectOf(frame.stream, frame.type);
+      if (subject !== undefined) this.#leave(subject);
+    }
+    this.#index.reach(end);
+  }
+
+  #leave(stream: string): void {
+    const ahead = this.#ahead.get(stream);
+    if (!ahead) return;
+    ahead.frames -= 1;
+    if (ahead.frames === 0) this.#ahead.delete(stream);
   }
 
   #metadata(stream: string, content: Readonly<Record<string, unknown>>): NewFrame {
     const subject = `$$${stream}`;
-    const held = this.#decidedOn(subject);
     return {
       id: Buffer.from(randomUUID().replaceAll('-', ''), 'hex'),
       stream: subject,
@@ -240,7 +242,7 @@ export class Store {
       json: true,
       data: Buffer.from(JSON.stringify(content)),
       metadata: Buffer.alloc(0),
-      revision: held.last + 1,
+      revision: this.#decidedOn(subject).last + 1,
       last: true,
       created: this.#tick(),
     };
@@ -251,11 +253,10 @@ export class Store {
     const state = this.#decidedOn(stream);
     const current = currentOf(state);
     if (state.last < 0 || (typeof expected === 'number' && expected !== current))
-      return { ok: false, reason: 'wrong_expected', current };
-    const { id, type, json, metadata } = this.#metadata(stream, {});
-    // Past what JSON.stringify can write exactly.
+      return this.#answer(stream, { ok: false, reason: 'wrong_expected', current });
+    // Larger than what JSON.stringify can write exactly.
     const data = Buffer.from(`{"$tb":${DELETED_BEFORE}}`);
-    return this.append(`$$${stream}`, 'any', [{ id, type, json, metadata, data }]);
+    return this.#write(`$$${stream}`, [{ ...this.#metadata(stream, {}), data }]);
   }
 
   /** Two events never share a tick, and the clock going back is not seen. */
@@ -265,35 +266,21 @@ export class Store {
     return this.#lastCreated;
   }
 
-  /** The event at a revision. */
-  async frame(stream: string, revision: number): Promise<Frame | undefined> {
+  /** Whether the index can lead to the event at a revision. */
+  has(stream: string, revision: number): boolean {
+    return this.#index.position(stream, revision) !== undefined;
+  }
+
+  /** The event at a revision that is there. */
+  async frame(stream: string, revision: number): Promise<Frame> {
     const position = this.#index.position(stream, revision);
-    return position === undefined ? undefined : this.frameAt(position);
-  }
-
-  /** The event at a position that is known to be one's. */
-  async frameAt(position: number): Promise<Frame | undefined> {
-    const chunk = await this.log.read(position, 16 * 1024);
-    return chunk && decodeFrame(chunk.bytes, 0, chunk.base);
-  }
-
-  /** Whether an event, or the end of the log, is at a position. */
-  async isBoundary(position: number): Promise<boolean> {
-    if (position === this.log.committed || position === 0) return true;
-    const frame = await this.frameAtAny(position);
-    return frame !== undefined && this.#index.position(frame.stream, frame.revision) === position;
-  }
-
-  /** What stands at a position, if it could be an event. */
-  async frameAtAny(position: number): Promise<Frame | undefined> {
-    const chunk = await this.log.read(position, 16 * 1024);
-    if (!chunk || frameSize(chunk.bytes, 0) === 0) return undefined;
-    try {
-      return decodeFrame(chunk.bytes, 0, chunk.base);
-    } catch {
-      // The lengths in the middle of some event's bytes point anywhere: no event begins here.
-      return undefined;
-    }
+    const frame = position === undefined ? undefined : await this.log.frame(position);
+    if (frame?.stream === stream && frame.revision === revision) return frame;
+    // Every revision up to the last is there: an index that cannot lead to one is damaged.
+    await this.#index.condemn();
+    return stopAtOnce(
+      `the index does not lead to revision ${revision} of ${stream}; stopping, to rebuild it at the next start.`,
+    );
   }
 
   async close(): Promise<void> {
@@ -302,27 +289,3 @@ export class Store {
     await this.log.close();
   }
 }
-
-/** The revision that a writer must expect; -1 for no stream and after a soft delete. */
-const currentOf = ({ last, deleted }: StreamState): number => (deleted ? -1 : last);
-
-/** A soft-deleted stream may also be written to as if it were still there. */
-const writableAt = ({ last, deleted }: StreamState, expected: number): boolean =>
-  deleted && expected === last;
-
-/** The frames of a chunk, in order. */
-export function* framesOf({ base, bytes }: Chunk): Generator<Frame> {
-  let at = 0;
-  for (let size = frameSize(bytes, at); size > 0; size = frameSize(bytes, at)) {
-    yield decodeFrame(bytes, at, base);
-    at += size;
-  }
-}
-
-const metadataOf = (data: Buffer): { before: bigint; maxCount: number } => {
-  const text = data.toString('utf8');
-  // `$tb` may be larger than a JSON number can hold exactly.
-  const before = /"\$tb"\s*:\s*(\d+)/u.exec(text)?.[1] ?? '0';
-  const maxCount = /"\$maxCount"\s*:\s*(\d+)/u.exec(text)?.[1] ?? '0';
-  return { before: BigInt(before), maxCount: Number(maxCount) };
-};

@@ -1,5 +1,4 @@
 import {
-  Metadata,
   status as codes,
   type sendUnaryData,
   type ServerReadableStream,
@@ -10,6 +9,7 @@ import {
   expectedBy,
   Malformed,
   proposedOf,
+  refuseUnsupported,
   sizeOf,
   streamNameOf,
 } from './proposals.js';
@@ -21,26 +21,14 @@ import {
   type DeleteReq,
   type DeleteResp,
 } from './protocol.js';
+import { Refused } from './refusal.js';
 import type { Expected, Outcome, Proposed, Store } from './store.js';
 
-/** A gRPC error with EventStoreDB's trailers, by which the client chooses its class. */
-class Failed extends Error {
-  readonly metadata = new Metadata();
-
-  constructor(
-    readonly code: codes,
-    readonly details: string,
-    trailers: Readonly<Record<string, string>> = {},
-  ) {
-    super(details);
-    for (const [key, value] of Object.entries(trailers)) this.metadata.set(key, value);
-  }
-}
-
-const failedBy = (error: unknown): Failed => {
-  if (error instanceof Failed) return error;
+const failedBy = (error: unknown): Refused => {
+  if (error instanceof Refused) return error;
   const details = error instanceof Error ? error.message : String(error);
-  return new Failed(error instanceof Malformed ? codes.INVALID_ARGUMENT : codes.UNKNOWN, details);
+  const code = error instanceof Malformed ? codes.INVALID_ARGUMENT : codes.UNAVAILABLE;
+  return new Refused(code, details);
 };
 
 const expectedOf = (options: AppendReq.Options | DeleteReq.Options | undefined): Expected =>
@@ -74,6 +62,12 @@ const wrongExpected = (expected: Expected, current: number): AppendResp.WrongExp
   return wrong;
 };
 
+const tooLarge = (): Refused =>
+  new Refused(codes.INVALID_ARGUMENT, 'Maximum Append Size Exceeded.', {
+    exception: 'maximum-append-size-exceeded',
+    'maximum-append-size': String(APPEND_BYTES_MAX),
+  });
+
 const appendAll = async (
   store: Store,
   options: AppendReq.Options | undefined,
@@ -81,44 +75,53 @@ const appendAll = async (
 ): Promise<AppendResp> => {
   const stream = streamNameOf(options?.getStreamIdentifier());
   const expected = expectedOf(options);
-  if (sizeOf(events) > APPEND_BYTES_MAX)
-    throw new Failed(codes.INVALID_ARGUMENT, 'Maximum Append Size Exceeded.', {
-      exception: 'maximum-append-size-exceeded',
-      'maximum-append-size': String(APPEND_BYTES_MAX),
-    });
+  for (const event of events) refuseUnsupported(stream, event);
   const outcome = await store.append(stream, expected, events);
   const response = new streams.AppendResp();
   if (outcome.ok) return response.setSuccess(successOf(outcome));
   if (outcome.reason === 'deleted')
-    throw new Failed(codes.FAILED_PRECONDITION, `Event stream '${stream}' is deleted.`, {
+    throw new Refused(codes.FAILED_PRECONDITION, `Event stream '${stream}' is deleted.`, {
       exception: 'stream-deleted',
       'stream-name': stream,
     });
   return response.setWrongExpectedVersion(wrongExpected(expected, outcome.current));
 };
 
+/** The parts of one append as they come in. What is refused is not kept. */
+class Parts {
+  options: AppendReq.Options | undefined;
+  readonly events: Proposed[] = [];
+  #bytes = 0;
+  #refusal: unknown;
+
+  add(request: AppendReq): void {
+    this.options ??= request.getOptions();
+    const message = request.getProposedMessage();
+    if (!message || this.#refusal !== undefined) return;
+    try {
+      const event = proposedOf(message);
+      this.#bytes += sizeOf([event]);
+      if (this.#bytes > APPEND_BYTES_MAX) throw tooLarge();
+      this.events.push(event);
+    } catch (error) {
+      this.#refusal = error;
+    }
+  }
+
+  async appendTo(store: Store): Promise<AppendResp> {
+    if (this.#refusal !== undefined) throw failedBy(this.#refusal);
+    return appendAll(store, this.options, this.events);
+  }
+}
+
 /** Append: one append as a stream of its own. */
 export const append =
   (store: Store) =>
   (call: ServerReadableStream<AppendReq, AppendResp>, done: sendUnaryData<AppendResp>): void => {
-    let options: AppendReq.Options | undefined;
-    let malformed: unknown;
-    const events: Proposed[] = [];
-    call.on('data', (request: AppendReq) => {
-      options ??= request.getOptions();
-      const message = request.getProposedMessage();
-      try {
-        if (message) events.push(proposedOf(message));
-      } catch (error) {
-        malformed ??= error;
-      }
-    });
+    const parts = new Parts();
+    call.on('data', (request: AppendReq) => parts.add(request));
     call.on('end', () => {
-      if (malformed !== undefined) {
-        done(failedBy(malformed));
-        return;
-      }
-      appendAll(store, options, events).then(
+      parts.appendTo(store).then(
         (response) => done(null, response),
         (error: unknown) => done(failedBy(error)),
       );
@@ -142,7 +145,7 @@ const deleteOne = async (store: Store, request: DeleteReq): Promise<DeleteResp> 
     const details =
       `Delete failed due to WrongExpectedVersion. Stream: ${stream}, ` +
       `Expected version: ${wanted}, Actual version: ${actual}`;
-    throw new Failed(codes.FAILED_PRECONDITION, details, {
+    throw new Refused(codes.FAILED_PRECONDITION, details, {
       exception: 'wrong-expected-version',
       'stream-name': stream,
       'expected-version': wanted,

@@ -6,6 +6,9 @@ import type { Frame } from './frame.js';
  */
 const VARINT = 0;
 const BYTES = 2;
+/** A writer's first buffer, and the largest that it keeps. */
+const FIRST_BYTES = 4 * 1024;
+const KEPT_BYTES_MAX = 256 * 1024;
 
 const tag = (field: number, type: number): number => (field << 3) | type;
 
@@ -17,7 +20,7 @@ const varintBytes = (value: number): number => {
 
 /** Writes fields one after the other into one buffer that grows. */
 export class Writer {
-  #bytes = Buffer.allocUnsafe(1024);
+  #bytes = Buffer.allocUnsafe(FIRST_BYTES);
   #at = 0;
 
   #room(count: number): void {
@@ -59,11 +62,25 @@ export class Writer {
     return this;
   }
 
+  /** Bytes that are whole fields already. */
+  raw(value: Buffer): this {
+    this.#room(value.length);
+    this.#at += value.copy(this.#bytes, this.#at);
+    return this;
+  }
+
+  /** What was written, to be used before anything else is; the writer begins again. */
+  written(): Buffer {
+    const written = this.#bytes.subarray(0, this.#at);
+    this.#at = 0;
+    // One large event must not hold its memory for good.
+    if (this.#bytes.length > KEPT_BYTES_MAX) this.#bytes = Buffer.allocUnsafe(FIRST_BYTES);
+    return written;
+  }
+
   /** What was written, as a buffer of its own; the writer begins again. */
   take(): Buffer {
-    const taken = Buffer.from(this.#bytes.subarray(0, this.#at));
-    this.#at = 0;
-    return taken;
+    return Buffer.from(this.written());
   }
 }
 
@@ -77,7 +94,7 @@ export const uuidText = (id: Buffer): string => {
 };
 
 const metadataEntry = (key: string, value: string): Buffer =>
-  inner.text(1, key).text(2, value).take();
+  writer.bytes(6, inner.text(1, key).text(2, value).take()).take();
 
 const CONTENT_TYPES = {
   json: metadataEntry('content-type', 'application/json'),
@@ -85,24 +102,31 @@ const CONTENT_TYPES = {
 };
 const UUID_TEXT_BYTES = 36;
 
-const recordedEvent = (frame: Frame): Buffer => {
-  inner.head(1, 2 + UUID_TEXT_BYTES).text(2, uuidText(frame.id));
-  const streamBytes = Buffer.byteLength(frame.stream);
-  inner.head(2, 1 + varintBytes(streamBytes) + streamBytes).text(3, frame.stream);
-  inner.number(3, frame.revision).number(4, frame.position).number(5, frame.position);
-  const body = inner.take();
-  const type = metadataEntry('type', frame.type);
-  const created = metadataEntry('created', String(frame.created));
-  inner.bytes(6, type).bytes(6, created);
-  inner.bytes(6, frame.json ? CONTENT_TYPES.json : CONTENT_TYPES.binary);
-  inner.bytes(7, frame.metadata).bytes(8, frame.data);
-  return Buffer.concat([body, inner.take()]);
+/** RecordedEvent.metadata: the type, the ticks and the content type, and nothing else. */
+const metadataOf = (frame: Frame): void => {
+  const typeBytes = Buffer.byteLength(frame.type);
+  inner.head(6, 6 + 1 + varintBytes(typeBytes) + typeBytes).text(1, 'type');
+  inner.text(2, frame.type);
+  const created = String(frame.created);
+  inner
+    .head(6, 9 + 2 + created.length)
+    .text(1, 'created')
+    .text(2, created);
+  inner.raw(frame.json ? CONTENT_TYPES.json : CONTENT_TYPES.binary);
 };
 
 /** ReadResp.event: one event, not resolved through a link. */
 export const readEvent = (frame: Frame): Buffer => {
-  const event = inner.bytes(1, recordedEvent(frame)).number(3, frame.position).take();
-  return writer.bytes(1, event).take();
+  inner.head(1, 2 + UUID_TEXT_BYTES).text(2, uuidText(frame.id));
+  const streamBytes = Buffer.byteLength(frame.stream);
+  inner.head(2, 1 + varintBytes(streamBytes) + streamBytes).text(3, frame.stream);
+  inner.number(3, frame.revision).number(4, frame.position).number(5, frame.position);
+  metadataOf(frame);
+  inner.bytes(7, frame.metadata).bytes(8, frame.data);
+  const event = inner.written();
+  const places = 1 + varintBytes(frame.position);
+  writer.head(1, 1 + varintBytes(event.length) + event.length + places);
+  return writer.bytes(1, event).number(3, frame.position).take();
 };
 
 /** ReadResp.confirmation, the first message of a subscription. */
