@@ -1,7 +1,7 @@
 /* oxlint-disable typescript/no-unsafe-type-assertion -- events are bent out of their types here */
 import { hash, randomUUID } from 'node:crypto';
 import canonicalize from 'canonicalize';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { DataOf, ScriptaEvent } from '#domain';
 import { conversationEvents } from '#domain';
@@ -120,23 +120,20 @@ describe('an event in the log', () => {
   });
 });
 
-describe('an event that was tampered with', () => {
-  const expectRefused = async (
-    change: (event: LogEvent) => LogEvent,
-    why: RegExp,
-  ): Promise<void> => {
-    const { codec, log } = opening();
-    const read = async () => codec.decode(change(await log(sent('Hi'))), true);
-    await expect(read).rejects.toThrow(UnreadableEvent);
-    await expect(read).rejects.toThrow(why);
-    await expect(read).rejects.toThrow(/MessageSent at conversation-.*@7 \(position 4096\)/u);
-  };
-  const flipped = (box: string): string => {
-    const bytes = Buffer.from(box, 'base64');
-    bytes[20] = (bytes[20] ?? 0) ^ 1;
-    return bytes.toString('base64');
-  };
+const expectRefused = async (change: (event: LogEvent) => LogEvent, why: RegExp): Promise<void> => {
+  const { codec, log } = opening();
+  const read = async () => codec.decode(change(await log(sent('Hi'))), true);
+  await expect(read).rejects.toThrow(UnreadableEvent);
+  await expect(read).rejects.toThrow(why);
+  await expect(read).rejects.toThrow(/MessageSent at conversation-.*@7 \(position 4096\)/u);
+};
+const flipped = (box: string): string => {
+  const bytes = Buffer.from(box, 'base64');
+  bytes[20] = (bytes[20] ?? 0) ^ 1;
+  return bytes.toString('base64');
+};
 
+describe('an event that was tampered with', () => {
   it('is refused with another box', () =>
     expectRefused((event) => {
       const sealed = sealedOf(event);

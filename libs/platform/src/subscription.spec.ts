@@ -1,395 +1,328 @@
 import { randomUUID } from 'node:crypto';
-import { setImmediate as turn } from 'node:timers/promises';
-import * as fc from 'fast-check';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import {
-  LogUnavailable,
-  MemoryEventStore,
-  RestoredLog,
-  SubscriptionRunner,
-  SystemRandom,
-  Timer,
-  type Cancel,
-  type Consumer,
-  type LogEvent,
-  type NewEvent,
-  type Subscriber,
-  type Subscription,
-} from '#platform';
-import { SteppedClock, until } from '#testing';
+import { HandTime, until, wireTo } from '#testing';
+import { startEventStore } from '../../../embedded/event-store/src/index.js';
+import { SystemClock, SystemRandom, SystemTimer } from './clock.js';
+import { EventStoreDb } from './eventstoredb.js';
+import type { EventStore, LogEvent, NewEvent, Subscriber, Subscription } from './event-store.js';
+import { MemoryEventStore } from './memory-event-store.js';
+import { RestoredLog, SubscriptionRunner, type Run } from './subscription.js';
 
-const PREFIXES = ['ours-'];
+const PREFIX = 'conversation-';
 
-const many = (count: number): NewEvent[] =>
-  Array.from({ length: count }, () => ({
-    id: randomUUID(),
-    type: 'Said',
-    data: {},
-    metadata: {},
-  }));
+const said = (): NewEvent => ({ id: randomUUID(), type: 'Said', data: {}, metadata: {} });
+const many = (count: number): NewEvent[] => Array.from({ length: count }, said);
 
-/** Waiting takes no time; what repeats is called by hand. */
-class ImmediateTimer extends Timer {
-  readonly #repeated = new Set<() => void>();
+const ports = (store: EventStore) => ({
+  store,
+  clock: new SystemClock(),
+  random: new SystemRandom(),
+  timer: new SystemTimer(),
+});
 
-  tick(): void {
-    for (const call of this.#repeated) call();
-  }
+/** A consumer that keeps what it was told and checks that calls never overlap. */
+const keeping = (inBatch: (events: readonly LogEvent[]) => Promise<void> = async () => {}) => {
+  const events: LogEvent[] = [];
+  const batches: number[] = [];
+  const scans: number[] = [];
+  let caughtUp = 0;
+  let inside = 0;
+  return {
+    events,
+    batches,
+    scans,
+    caughtUps: () => caughtUp,
+    ids: () => events.map(({ id }) => id),
+    consumer: {
+      batch: async (batch: readonly LogEvent[], scannedTo: number) => {
+        inside += 1;
+        expect(inside).toBe(1);
+        await inBatch(batch);
+        events.push(...batch);
+        batches.push(batch.length);
+        scans.push(scannedTo);
+        expect(scannedTo).toBeGreaterThanOrEqual(batch.at(-1)?.position ?? -1);
+        inside -= 1;
+      },
+      caughtUp: () => {
+        caughtUp += 1;
+      },
+    },
+  };
+};
 
-  override after(_ms: number, call: () => void): Cancel {
-    const waiting = setImmediate(call);
-    return () => clearImmediate(waiting);
-  }
+describe('a consumer of the log', () => {
+  it('is told what stood there, that it has caught up, and what comes after', async () => {
+    const store = new MemoryEventStore();
+    const past = many(3);
+    await store.append(`${PREFIX}1`, -1, past);
+    await store.append('user-1', -1, many(2));
+    const kept = keeping();
+    const runner = new SubscriptionRunner(ports(store));
+    const run = await runner.run({ prefixes: [PREFIX], from: undefined, consumer: kept.consumer });
+    await until(() => kept.caughtUps() === 1);
+    expect(kept.ids()).toEqual(past.map(({ id }) => id));
+    const fresh = many(2);
+    await store.append(`${PREFIX}2`, -1, fresh);
+    await until(() => kept.events.length === 5);
+    await run.stop();
+    expect(kept.ids().slice(3)).toEqual(fresh.map(({ id }) => id));
+    await expect(run.finished).resolves.toBeUndefined();
+  });
 
-  override every(_ms: number, call: () => void): Cancel {
-    this.#repeated.add(call);
-    return () => this.#repeated.delete(call);
-  }
-}
+  it('gets in one batch what gathered while it was busy, and the log waits when that is much', async () => {
+    const store = new MemoryEventStore();
+    const { promise: held, resolve: release } = Promise.withResolvers<void>();
+    const kept = keeping(() => held);
+    const runner = new SubscriptionRunner(ports(store));
+    const run = await runner.run({
+      prefixes: [PREFIX],
+      from: undefined,
+      consumer: kept.consumer,
+      batchMax: 10,
+    });
+    const events = many(200);
+    for (const event of events) await store.append(`${PREFIX}1`, 'any', [event]);
+    release();
+    await until(() => kept.events.length === 200);
+    await run.stop();
+    expect(kept.ids()).toEqual(events.map(({ id }) => id));
+    expect(Math.max(...kept.batches)).toBe(10);
+  });
 
-/** A log whose connection can be cut, lost without a word, refused, or spoken through by hand. */
-class CuttableStore extends MemoryEventStore {
-  /** Called before and after each word to a subscriber. */
-  atPoint: () => void = () => undefined;
-  isSilent = false;
+  it('hears how far the log was scanned where nothing was for it', async () => {
+    const store = new MemoryEventStore();
+    const kept = keeping();
+    const runner = new SubscriptionRunner(ports(store));
+    const run = await runner.run({ prefixes: [PREFIX], from: undefined, consumer: kept.consumer });
+    const { position } = await store.append('user-1', -1, many(64));
+    await until(() => kept.scans.at(-1) === position);
+    await run.stop();
+    expect(kept.events).toEqual([]);
+    expect(kept.scans).toEqual(kept.scans.toSorted((a, b) => a - b));
+  });
+
+  it('begins after its checkpoint, and refuses one that the log does not know', async () => {
+    const store = new MemoryEventStore();
+    const events = many(3);
+    await store.append(`${PREFIX}1`, -1, events);
+    const [first, second] = await store.read(`${PREFIX}1`, 0);
+    const from = { position: second?.position ?? 0, eventId: second?.id ?? '' };
+    const kept = keeping();
+    const runner = new SubscriptionRunner(ports(store));
+    const run = await runner.run({ prefixes: [PREFIX], from, consumer: kept.consumer });
+    await until(() => kept.events.length === 1);
+    await run.stop();
+    expect(kept.ids()).toEqual([events[2]?.id]);
+    for (const wrong of [
+      { ...from, eventId: first?.id ?? '' },
+      { ...from, position: from.position + 1 },
+      { ...from, position: 1_000_000 },
+    ]) {
+      const running = runner.run({ prefixes: [PREFIX], from: wrong, consumer: kept.consumer });
+      await expect(running).rejects.toThrow(RestoredLog);
+    }
+  });
+
+  it('ends, and says so, when it fails', async () => {
+    const store = new MemoryEventStore();
+    const kept = keeping(() => Promise.reject(new Error('The consumer is broken.')));
+    const runner = new SubscriptionRunner(ports(store));
+    const run = await runner.run({ prefixes: [PREFIX], from: undefined, consumer: kept.consumer });
+    await store.append(`${PREFIX}1`, -1, many(3));
+    await expect(run.finished).rejects.toThrow(/consumer is broken/u);
+    await run.stop();
+  });
+
+  it('finishes the batch in hand when it is stopped, and is told nothing after', async () => {
+    const store = new MemoryEventStore();
+    const { promise: held, resolve: release } = Promise.withResolvers<void>();
+    let isInside = false;
+    const kept = keeping(() => {
+      isInside = true;
+      return held;
+    });
+    const runner = new SubscriptionRunner(ports(store));
+    const run = await runner.run({ prefixes: [PREFIX], from: undefined, consumer: kept.consumer });
+    await store.append(`${PREFIX}1`, -1, many(1));
+    await until(() => isInside);
+    const stopping = run.stop();
+    await store.append(`${PREFIX}1`, 0, many(5));
+    release();
+    await stopping;
+    expect(kept.batches).toEqual([1]);
+  });
+});
+
+/** A log whose subscriptions a test may let fail, hang or fall silent. */
+class Fickle extends MemoryEventStore {
+  subscriptions = 0;
+  closed = 0;
+  /** Subscriptions to come that are refused, that never answer, and that never say a word. */
   refusals = 0;
-  subscribed = 0;
-  open = 0;
-  subscriber: Subscriber | undefined;
-  readonly afters: (number | undefined)[] = [];
-
-  /** The subscriber hears that the connection is gone, while the log goes on speaking to it. */
-  cut(): void {
-    this.subscriber?.dropped(new LogUnavailable('The connection was cut.'));
-  }
+  hangs = 0;
+  silences = 0;
+  isHeadHanging = false;
 
   override async subscribe(
     prefixes: readonly string[],
     after: number | undefined,
     subscriber: Subscriber,
   ): Promise<Subscription> {
+    this.subscriptions += 1;
     if (this.refusals > 0) {
       this.refusals -= 1;
-      throw new LogUnavailable('The log is away.');
+      throw new Error('Not now.');
     }
-    this.subscribed += 1;
-    this.open += 1;
-    this.subscriber = subscriber;
-    this.afters.push(after);
-    this.isSilent = false;
-    const number = this.subscribed;
-    const speak = async (word: () => void | Promise<void> | undefined): Promise<void> => {
-      if (this.isSilent && number === this.subscribed) return;
-      this.atPoint();
-      await word();
-      this.atPoint();
+    if (this.hangs > 0) {
+      this.hangs -= 1;
+      return new Promise(() => {});
+    }
+    const close = () => {
+      this.closed += 1;
+      return Promise.resolve();
     };
-    const running = await super.subscribe(prefixes, after, {
-      event: (event) => speak(() => subscriber.event(event)),
-      checkpoint: (position) => speak(() => subscriber.checkpoint?.(position)),
-      caughtUp: () => speak(() => subscriber.caughtUp?.()),
-      dropped: subscriber.dropped,
-    });
-    return {
-      close: () => {
-        this.open -= 1;
-        return running.close();
-      },
-    };
+    if (this.silences > 0) {
+      this.silences -= 1;
+      return { close };
+    }
+    const subscription = await super.subscribe(prefixes, after, subscriber);
+    return { close: () => close().then(() => subscription.close()) };
+  }
+
+  override head(prefixes: readonly string[]) {
+    return this.isHeadHanging ? new Promise<never>(() => {}) : super.head(prefixes);
   }
 }
 
-const running = () => {
-  const store = new CuttableStore();
-  const clock = new SteppedClock();
-  const timer = new ImmediateTimer();
-  const runner = new SubscriptionRunner({ store, clock, random: new SystemRandom(), timer });
-  return { store, clock, timer, runner };
+const fickleRun = async (store: Fickle) => {
+  const time = new HandTime();
+  const kept = keeping();
+  const runner = new SubscriptionRunner({
+    store,
+    clock: time.clock,
+    random: new SystemRandom(),
+    timer: time,
+  });
+  const running = runner.run({ prefixes: [PREFIX], from: undefined, consumer: kept.consumer });
+  await new Promise((resolve) => setImmediate(resolve));
+  return { time, kept, running };
 };
 
-/** Takes batches, and fails if two overlap. */
-const taking = (handle: (events: readonly LogEvent[]) => unknown = () => undefined) => {
-  const batches: (readonly LogEvent[])[] = [];
-  const scanned: number[] = [];
-  let isInside = false;
-  const taker = {
-    batches,
-    scanned,
-    caughtUp: 0,
-    positions: () => batches.flat().map(({ position }) => position),
-    consumer: {
-      batch: async (events, scannedTo) => {
-        expect(isInside).toBe(false);
-        isInside = true;
-        batches.push(events);
-        scanned.push(scannedTo);
-        await handle(events);
-        isInside = false;
-      },
-      caughtUp: () => {
-        taker.caughtUp += 1;
-      },
-    } satisfies Consumer,
-  };
-  return taker;
+const expectAllAfter = async (store: Fickle, ms: number): Promise<void> => {
+  const events = many(5);
+  await store.append(`${PREFIX}1`, -1, events);
+  const { time, kept, running } = await fickleRun(store);
+  await time.pass(ms);
+  await until(() => kept.events.length === 5);
+  const more = many(3);
+  await store.append(`${PREFIX}1`, 4, more);
+  await until(() => kept.events.length === 8);
+  await (await running).stop();
+  expect(kept.ids()).toEqual([...events, ...more].map(({ id }) => id));
 };
 
-const positionsIn = async (store: MemoryEventStore): Promise<number[]> =>
-  (await store.readAll(PREFIXES, undefined, 100_000)).map(({ position }) => position);
-
-const expectWholeThroughCutAt = async (point: number): Promise<void> => {
-  const { store, runner } = running();
-  const taker = taking(() => turn());
-  let points = 0;
-  store.atPoint = () => {
-    if (points === point) store.cut();
-    points += 1;
-  };
-  await store.append('ours-1', -1, many(10));
-  await store.append('others-1', -1, many(70));
-  const run = await runner.run({ prefixes: PREFIXES, from: undefined, consumer: taker.consumer });
-  for (let round = 0; round < 5; round += 1) {
-    await store.append('ours-1', 'any', many(2));
-    await turn();
-  }
-  const expected = await positionsIn(store);
-  await until(() => taker.positions().length >= expected.length);
-  await run.stop();
-  await run.finished;
-  expect(taker.positions()).toEqual(expected);
-  expect(store.subscribed).toBe(2);
-  expect(store.open).toBe(0);
-};
-
-describe('A subscription that is cut', () => {
-  it('goes on from its own place, without a gap or a repeat, wherever the cut falls', async () => {
-    // 20 events, 2 checkpoints and one word of having caught up, before and after each.
-    for (let point = 0; point < 44; point += 1) await expectWholeThroughCutAt(point);
+describe('a subscription', () => {
+  it('is tried again while the log refuses it, with pauses that grow to 5 s', async () => {
+    const store = new Fickle();
+    store.refusals = 12;
+    await expectAllAfter(store, 60_000);
+    // Full jitter: 12 pauses of at most 100, 200, 400 ... 5,000 ms.
+    expect(store.subscriptions).toBe(13);
   });
 
-  it('delivers the whole log in order through any mixture of cuts, waits and appends', async () => {
-    const act = fc.constantFrom('append', 'append', 'others', 'cut', 'refuse', 'turn');
-    await fc.assert(
-      fc.asyncProperty(fc.array(act, { maxLength: 60 }), fc.nat(5), async (acts, slowness) => {
-        const { store, runner } = running();
-        const taker = taking(async (events) => {
-          for (let at = 0; at < Math.min(slowness, events.length); at += 1) await turn();
-        });
-        const { consumer } = taker;
-        const following = { prefixes: PREFIXES, from: undefined, consumer, batchMax: 4 };
-        const run = await runner.run(following);
-        for (const next of acts) {
-          if (next === 'append') await store.append('ours-1', 'any', many(3));
-          if (next === 'others') await store.append('others-1', 'any', many(40));
-          if (next === 'refuse') store.refusals += 1;
-          if (next === 'cut' || next === 'refuse') store.cut();
-          if (next === 'turn') await turn();
-        }
-        const expected = await positionsIn(store);
-        await until(() => taker.positions().length >= expected.length);
-        await run.stop();
-        expect(taker.positions()).toEqual(expected);
-        for (const batch of taker.batches) expect(batch.length).toBeLessThanOrEqual(4);
-      }),
-      { numRuns: 60 },
-    );
+  it('is made anew when the log never answers it', async () => {
+    const store = new Fickle();
+    store.hangs = 1;
+    await expectAllAfter(store, 60_000);
+    expect(store.subscriptions).toBe(2);
   });
 
-  it('tries again for as long as the log is away', async () => {
-    const { store, runner } = running();
-    const taker = taking();
-    store.refusals = 20;
-    await store.append('ours-1', -1, many(3));
-    const run = await runner.run({ prefixes: PREFIXES, from: undefined, consumer: taker.consumer });
-    await until(() => taker.positions().length === 3);
+  it('is made anew when it stays silent though the log went on', async () => {
+    const store = new Fickle();
+    store.silences = 1;
+    await expectAllAfter(store, 60_000);
+    expect([store.subscriptions, store.closed]).toEqual([2, 2]);
+  });
+
+  it('is made anew when the log does not even say where it stands', async () => {
+    const store = new Fickle();
+    store.silences = 1;
+    store.isHeadHanging = true;
+    await expectAllAfter(store, 70_000);
+    expect(store.subscriptions).toBe(2);
+  });
+
+  it('is left alone while the log has nothing for it', async () => {
+    const store = new Fickle();
+    const { time, kept, running } = await fickleRun(store);
+    await store.append('user-1', -1, many(1));
+    await time.pass(3_600_000);
+    await (await running).stop();
+    expect([store.subscriptions, kept.events.length]).toEqual([1, 0]);
+  });
+
+  it('is left alone while the consumer is busy', async () => {
+    const store = new Fickle();
+    await store.append(`${PREFIX}1`, -1, many(1));
+    const { promise: held, resolve: release } = Promise.withResolvers<void>();
+    const time = new HandTime();
+    const kept = keeping(() => held);
+    const runner = new SubscriptionRunner({ ...ports(store), clock: time.clock, timer: time });
+    const run = await runner.run({ prefixes: [PREFIX], from: undefined, consumer: kept.consumer });
+    await time.pass(300_000);
+    expect(store.subscriptions).toBe(1);
+    release();
     await run.stop();
-    expect(store.afters).toEqual([undefined]);
   });
 
-  it('is begun anew when nothing comes for 30 s though the log went on', async () => {
-    const { store, runner, clock, timer } = running();
-    const taker = taking();
-    const run = await runner.run({ prefixes: PREFIXES, from: undefined, consumer: taker.consumer });
-    await until(() => taker.caughtUp === 1);
-    store.isSilent = true;
-    await store.append('ours-1', -1, many(3));
-    timer.tick();
-    await turn();
-    expect(store.subscribed).toBe(1);
-    clock.pass(31_000);
-    timer.tick();
-    await until(() => taker.positions().length === 3);
-    await run.stop();
-    expect(taker.positions()).toEqual(await positionsIn(store));
-  });
-
-  it('is left alone in a silence in which nothing was appended', async () => {
-    const { store, runner, clock, timer } = running();
-    const taker = taking();
-    await store.append('ours-1', -1, many(3));
-    const run = await runner.run({ prefixes: PREFIXES, from: undefined, consumer: taker.consumer });
-    await until(() => taker.caughtUp === 1);
-    await store.append('others-1', -1, many(3));
-    for (let silence = 0; silence < 4; silence += 1) {
-      clock.pass(31_000);
-      timer.tick();
-      await turn();
-    }
-    await run.stop();
-    expect(store.subscribed).toBe(1);
+  it('is not made again after a stop', async () => {
+    const store = new Fickle();
+    store.refusals = 100;
+    const { time, running } = await fickleRun(store);
+    await (await running).stop();
+    const tried = store.subscriptions;
+    await time.pass(600_000);
+    expect(store.subscriptions).toBe(tried);
   });
 });
 
-describe('Batches', () => {
-  it('hold whatever gathered while the one before was handled', async () => {
-    const { store, runner } = running();
-    const gate = Promise.withResolvers<void>();
-    const taker = taking(() => gate.promise);
-    const run = await runner.run({ prefixes: PREFIXES, from: undefined, consumer: taker.consumer });
-    await store.append('ours-1', -1, many(1));
-    await until(() => taker.batches.length === 1);
-    for (let at = 0; at < 7; at += 1) await store.append('ours-1', 'any', many(1));
-    await turn();
-    gate.resolve();
-    await until(() => taker.positions().length === 8);
-    await run.stop();
-    expect(taker.batches.map(({ length }) => length)).toEqual([1, 7]);
-  });
-
-  it('make the log wait once a whole one is waiting', async () => {
-    const { store, runner } = running();
-    const gate = Promise.withResolvers<void>();
-    const taker = taking(() => gate.promise);
-    await store.append('ours-1', -1, many(100));
-    const { consumer } = taker;
-    let told = 0;
-    store.atPoint = () => (told += 1);
-    const run = await runner.run({ prefixes: PREFIXES, from: undefined, consumer, batchMax: 5 });
-    for (let at = 0; at < 20; at += 1) await turn();
-    expect(taker.batches).toHaveLength(1);
-    expect(told).toBeLessThanOrEqual(2 * 10);
-    gate.resolve();
-    await until(() => taker.positions().length === 100);
-    await run.stop();
-    expect(taker.positions()).toEqual(await positionsIn(store));
-  });
-
-  it('are handed over however the last event falls beside the end of the one before', async () => {
-    for (let ticks = 0; ticks < 12; ticks += 1) {
-      const { store, runner } = running();
-      const gate = Promise.withResolvers<void>();
-      const taker = taking(() => gate.promise);
-      const { consumer } = taker;
-      await store.append('others-1', -1, many(1));
-      const [event] = await store.readAll(['others-'], undefined, 1);
-      const run = await runner.run({ prefixes: PREFIXES, from: undefined, consumer });
-      await until(() => taker.caughtUp === 1);
-      if (!event) throw new Error('The log lost an event.');
-      void store.subscriber?.event({ ...event, position: 1_000 });
-      await until(() => taker.batches.length === 1);
-      gate.resolve();
-      for (let tick = 0; tick < ticks; tick += 1) await Promise.resolve();
-      void store.subscriber?.event({ ...event, position: 2_000 });
-      await turn();
-      await turn();
-      expect(taker.positions(), `${ticks} ticks later`).toEqual([1_000, 2_000]);
-      await run.stop();
-    }
-  });
-
-  it('need not run dry for the consumer to hear that it has caught up', async () => {
-    const { store, runner } = running();
-    const taker = taking(async () => {
-      await store.append('ours-1', 'any', many(1));
-      await turn();
+describe('a consumer behind a bad wire to EventStoreDB', () => {
+  it('is told everything once and in order, through cuts [V4] [V5]', async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'scripta-log-'));
+    const server = await startEventStore({ dataDir });
+    const wire = await wireTo(server.port);
+    const writing = new EventStoreDb(`esdb://127.0.0.1:${server.port}?tls=false`);
+    const reading = new EventStoreDb(`esdb://127.0.0.1:${wire.port}?tls=false`);
+    const kept = keeping();
+    const drops: string[] = [];
+    const log = (message: string): void => {
+      drops.push(message);
+    };
+    const runner = new SubscriptionRunner({ ...ports(reading), log });
+    const run: Run = await runner.run({
+      prefixes: [PREFIX],
+      from: undefined,
+      consumer: kept.consumer,
+      batchMax: 50,
     });
-    await store.append('ours-1', -1, many(3));
-    const run = await runner.run({ prefixes: PREFIXES, from: undefined, consumer: taker.consumer });
-    await until(() => taker.caughtUp === 1);
-    await run.stop();
-    expect(taker.positions().length).toBeGreaterThanOrEqual(3);
-  });
-
-  it('may be empty, saying how far the log was scanned in vain', async () => {
-    const { store, runner } = running();
-    const taker = taking();
-    const { position } = await store.append('others-1', -1, many(64));
-    const run = await runner.run({ prefixes: PREFIXES, from: undefined, consumer: taker.consumer });
-    await until(() => taker.scanned.at(-1) === position);
-    await run.stop();
-    expect(taker.positions()).toEqual([]);
-  });
-});
-
-describe('The end of a run', () => {
-  it('is loud when the consumer fails, and leaves no subscription behind', async () => {
-    const { store, runner } = running();
-    const broken = taking(() => Promise.reject(new Error('The database is full.')));
-    await store.append('ours-1', -1, many(3));
-    const { consumer } = broken;
-    const run = await runner.run({ prefixes: PREFIXES, from: undefined, consumer });
-    await expect(run.finished).rejects.toThrow('The database is full.');
-    await until(() => store.open === 0);
-    await store.append('ours-1', 'any', many(3));
-    await turn();
-    expect(broken.batches).toHaveLength(1);
-    await run.stop();
-  });
-
-  it('waits for the batch in hand, and begins no other', async () => {
-    const { store, runner } = running();
-    const gate = Promise.withResolvers<void>();
-    const taker = taking(() => gate.promise);
-    const run = await runner.run({ prefixes: PREFIXES, from: undefined, consumer: taker.consumer });
-    await store.append('ours-1', -1, many(1));
-    await until(() => taker.batches.length === 1);
-    await store.append('ours-1', 0, many(1));
-    let isStopped = false;
-    const stopped = run.stop().finally(() => {
-      isStopped = true;
-    });
-    await turn();
-    expect(isStopped).toBe(false);
-    gate.resolve();
-    await stopped;
-    expect(taker.batches).toHaveLength(1);
-    expect(store.open).toBe(0);
-  });
-
-  it('comes at once while the log is away', async () => {
-    const { store, runner } = running();
-    store.refusals = Number.MAX_SAFE_INTEGER;
-    const { consumer } = taking();
-    const run = await runner.run({ prefixes: PREFIXES, from: undefined, consumer });
-    await run.stop();
-    await run.finished;
-    expect(store.subscribed).toBe(0);
-  });
-});
-
-describe('A checkpoint', () => {
-  it('is begun after', async () => {
-    const { store, runner } = running();
-    const taker = taking();
-    await store.append('ours-1', -1, many(5));
-    const [, second, ...rest] = await store.readAll(PREFIXES, undefined, 10);
-    if (!second) throw new Error('The log lost an event.');
-    const from = { position: second.position, eventId: second.id };
-    const run = await runner.run({ prefixes: PREFIXES, from, consumer: taker.consumer });
-    await until(() => taker.caughtUp === 1);
-    await run.stop();
-    expect(taker.batches.flat()).toEqual(rest);
-  });
-
-  it('is refused where the log has another event, or none: it was restored', async () => {
-    const { store, runner } = running();
-    const { consumer } = taking();
-    const { position } = await store.append('ours-1', -1, many(1));
-    const eventId = randomUUID();
-    for (const at of [position, position + 1, position + 100_000]) {
-      const from = { position: at, eventId };
-      await expect(runner.run({ prefixes: PREFIXES, from, consumer })).rejects.toThrow(RestoredLog);
+    const events = many(2_000);
+    for (let at = 0; at < events.length; at += 1) {
+      const event = events[at];
+      if (event) await writing.append(`${PREFIX}${at % 7}`, 'any', [event]);
+      if (at % 250 === 125) wire.cut();
     }
-    expect(store.subscribed).toBe(0);
+    await until(() => kept.events.length >= events.length);
+    await run.stop();
+    expect(kept.ids()).toEqual(events.map(({ id }) => id));
+    expect(drops.length).toBeGreaterThan(0);
+    await reading.close();
+    await writing.close();
+    await wire.close();
+    await server.close();
+    await rm(dataDir, { recursive: true });
   });
 });

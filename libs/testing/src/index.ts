@@ -11,3 +11,4 @@ export * from './wire.js';
 export * from './keys.contract.js';
 export * from './views.contract.js';
 export * from './meta.js';
+export * from './hand-time.js';
