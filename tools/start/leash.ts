@@ -5,5 +5,3 @@
 process.stdin.resume();
 process.stdin.on('end', () => process.kill(process.pid, 'SIGTERM'));
 process.stdin.on('error', () => process.kill(process.pid, 'SIGTERM'));
-
-export {};

@@ -1,4 +1,3 @@
-import type { CommandMeta } from './decider.js';
 import { reject } from './rejection.js';
 
 /**
@@ -25,6 +24,15 @@ export type Outboxes = Map<string, Outbox>;
 /** The part of an event that says which command it came from. */
 export type Origin = Readonly<{ command: string; device?: string; n?: number; digest?: string }>;
 
+/** What a command says of the outbox it came from; the same names as in its meta. */
+export type Sending = Readonly<{
+  commandId: string;
+  device?: string;
+  n?: number;
+  digest?: string;
+  once?: true;
+}>;
+
 /** Remembers the command of an event. Only the first event of a command counts. */
 export const remember = (outboxes: Outboxes, origin: Origin, seq: number): void => {
   if (origin.device === undefined) return;
@@ -44,13 +52,22 @@ export const remember = (outboxes: Outboxes, origin: Origin, seq: number): void 
 
 const EMPTY: Readonly<Outbox> = { n: 0, results: [] };
 
+/** The part of a command's meta that says whether it came before. */
+export type Sender = Readonly<{
+  commandId: string;
+  device?: string;
+  n?: number;
+  digest?: string;
+  once?: true;
+}>;
+
 /**
  * Whether a command is `new`, the repeat of a result still at hand, or so old (or sent without `n`)
  * that only history can `tell`. Throws `out_of_order` at a gap and `id_reused` for another body.
  */
 export const recall = (
   outboxes: Outboxes,
-  { device, n, commandId, digest, once }: CommandMeta,
+  { device, n, commandId, digest, once }: Sender,
 ): 'new' | 'ask_history' | OutboxResult => {
   if (device === undefined) return 'new';
   const { n: last, results } = outboxes.get(device) ?? EMPTY;
