@@ -13,10 +13,11 @@ export class Inbox {
   readonly #consumer: Consumer;
   readonly #eventsMax: number;
   readonly #failed: (error: unknown) => void;
-  #waiting: LogEvent[] = [];
+  readonly #waiting: LogEvent[] = [];
   #scanned = -1;
   #told = -1;
-  #isCaughtUp = false;
+  /** Once this place is handled, the consumer has caught up. */
+  #caughtUpAt: number | undefined;
   #isClosed = false;
   #handling: Promise<void> | undefined;
   #room: (() => void)[] = [];
@@ -50,7 +51,7 @@ export class Inbox {
   }
 
   caughtUp(): void {
-    this.#isCaughtUp = true;
+    this.#caughtUpAt = this.#scanned;
     this.#wake();
   }
 
@@ -79,21 +80,29 @@ export class Inbox {
   }
 
   #isWanted(): boolean {
-    return !this.#isClosed && (this.#scanned > this.#told || this.#isCaughtUp);
+    return !this.#isClosed && (this.#scanned > this.#told || this.#caughtUpAt !== undefined);
   }
 
   async #handle(): Promise<void> {
     // What arrives in the same turn of the event loop belongs to the same batch.
     await Promise.resolve();
     while (this.#isWanted()) {
-      const [events, scannedTo, isCaughtUp] = [this.#waiting, this.#scanned, this.#isCaughtUp];
-      this.#waiting = [];
-      this.#isCaughtUp = false;
-      this.#makeRoom();
-      if (scannedTo > this.#told) await this.#consumer.batch(events, scannedTo);
-      this.#told = scannedTo;
-      if (isCaughtUp && !this.#isClosed) await this.#consumer.caughtUp?.();
+      if (this.#scanned > this.#told) await this.#handOver();
+      if (this.#isClosed || this.#caughtUpAt === undefined || this.#told < this.#caughtUpAt)
+        continue;
+      this.#caughtUpAt = undefined;
+      await this.#consumer.caughtUp?.();
     }
+  }
+
+  async #handOver(): Promise<void> {
+    // Each cut lets one event more in than there is room for, hence the bound.
+    const events = this.#waiting.splice(0, this.#eventsMax);
+    const isAll = this.#waiting.length === 0;
+    const scannedTo = isAll ? this.#scanned : (events.at(-1)?.position ?? this.#told);
+    if (this.#waiting.length < this.#eventsMax) this.#makeRoom();
+    await this.#consumer.batch(events, scannedTo);
+    this.#told = scannedTo;
   }
 
   #makeRoom(): void {
