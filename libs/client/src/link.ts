@@ -73,7 +73,9 @@ export class Link {
 
   /** Cuts the connection as a network would; it is built anew by itself. */
   interrupt(): void {
-    this.#socket?.io.engine.close();
+    if (!this.#socket) return;
+    this.#socket.io.engine?.transport?.close();
+    this.#lost(disconnected());
   }
 
   /** Sends and waits for the answer. Throws a `ScriptaError`; without an answer it is retryable. */

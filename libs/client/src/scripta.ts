@@ -148,10 +148,13 @@ export class Scripta {
       const message = 'Log in first, or give a token.';
       throw new ScriptaError({ code: 'unauthorized', message, retryable: false });
     }
-    this.#emitter.emit('state', 'connecting');
+    if (this.#state === 'live') return;
     const live = this.#whenLive();
-    this.#link.open();
-    return live;
+    if (this.#state === 'closed') {
+      this.#emitter.emit('state', 'connecting');
+      this.#link.open();
+    }
+    await live;
   }
 
   /** Disconnects. What waits in the outbox is kept by the storage. */
