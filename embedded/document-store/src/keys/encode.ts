@@ -159,9 +159,9 @@ export class KeyWriter {
     }
   }
 
-  /** Text ends in 0x00; a 0x00 within becomes 0x00 0xff, which no tag can be. */
+  /** Text ends in 0x00 0x01; a 0x00 within becomes 0x00 0xff. So no text begins another. */
   private text(source: Buffer, start: number, end: number): void {
-    this.reserve((end - start) * 2 + 1);
+    this.reserve((end - start) * 2 + 2);
     const target = this.buf;
     let to = this.at;
     for (let i = start; i < end; i++) {
@@ -170,6 +170,7 @@ export class KeyWriter {
       if (byte === 0) target[to++] = 0xff;
     }
     target[to++] = 0;
+    target[to++] = 1;
     this.at = to;
   }
 

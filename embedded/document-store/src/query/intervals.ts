@@ -6,7 +6,7 @@ import { numberOf } from '../bson/number.js';
 export interface Bound {
   readonly bytes: Buffer;
   readonly after: boolean;
-  /** `bytes`, then 0xff when after: compares with encodings as it stands. */
+  /** `bytes`, or the least that comes after all that begin with them: compares as it stands. */
   readonly place: Buffer;
 }
 
@@ -19,8 +19,18 @@ export interface Interval {
 
 const LAST = Buffer.from([0xff]);
 
+/** The least bytes above all that begin with these. */
+export function successor(bytes: Buffer): Buffer {
+  let length = bytes.length;
+  while (length > 0 && bytes[length - 1] === 0xff) length--;
+  if (length === 0) return LAST;
+  const next = Buffer.from(bytes.subarray(0, length));
+  next[length - 1] = (next[length - 1] ?? 0) + 1;
+  return next;
+}
+
 function bound(bytes: Buffer, after: boolean): Bound {
-  return { bytes, after, place: after ? Buffer.concat([bytes, LAST]) : bytes };
+  return { bytes, after, place: after ? successor(bytes) : bytes };
 }
 
 function between(lo: Bound, hi: Bound): Interval[] {

@@ -3,7 +3,7 @@ import { NULL_VALUE } from '../bson/raw.js';
 import { encodeValue } from '../keys/encode.js';
 import type { Collection, Index } from '../storage/catalog.js';
 import type { Clause, Filter } from './filter.js';
-import { type Bound, type Interval, holds, intersect } from './intervals.js';
+import { type Bound, type Interval, holds, intersect, successor } from './intervals.js';
 import type { SortField } from './sort.js';
 
 /** Keys of one index from `start` up to but without `end`; `orderAt` is where merging compares. */
@@ -72,18 +72,24 @@ function pointBytes(bytes: Buffer, index: Index, descending: boolean): Buffer {
   return descending ? inverted(kept) : kept;
 }
 
-const LAST = Buffer.from([0xff]);
-
 function isLong(bound: Bound, index: Index): boolean {
   return bound.bytes.length > index.fieldBytesMax - HASH_BYTES;
 }
 
-function edge(bound: Bound, isUpper: boolean, index: Index, descending: boolean): Buffer {
+/** The field of an index that is bounded by ranges. */
+interface Tail {
+  readonly index: Index;
+  readonly descending: boolean;
+}
+
+/** Where a bound lies among an index's keys that begin with `prefix`. */
+function edge(prefix: Buffer, bound: Bound, isUpper: boolean, { index, descending }: Tail): Buffer {
   const isCut = isLong(bound, index);
   const bytes = isCut ? bound.bytes.subarray(0, index.fieldBytesMax - HASH_BYTES) : bound.bytes;
   const after = isCut ? isUpper : bound.after;
-  if (!descending) return after ? Buffer.concat([bytes, LAST]) : bytes;
-  return after ? inverted(bytes) : Buffer.concat([inverted(bytes), LAST]);
+  const isAfter = descending ? !after : after;
+  const place = Buffer.concat([prefix, descending ? inverted(bytes) : bytes]);
+  return isAfter ? successor(place) : place;
 }
 
 /** The clauses on one field that its index can use: all together, or one where arrays are. */
@@ -215,16 +221,14 @@ function turned(turns: readonly boolean[], from: number, merge: boolean): Order 
 function rangesOf(index: Index, bounds: Bounds, from: number): Range[] {
   const { prefixes, tail, points } = bounds;
   const descending = index.fields[points.length]?.descending ?? false;
+  const last = { index, descending };
   const ranges = prefixes.flatMap(({ bytes, ends }) => {
     const orderAt = from <= 0 ? 4 : (ends[from - 1] ?? bytes.length);
-    if (tail === undefined) return [{ start: bytes, end: Buffer.concat([bytes, LAST]), orderAt }];
+    if (tail === undefined) return [{ start: bytes, end: successor(bytes), orderAt }];
     return tail.map(({ lo, hi }) => {
-      const [first, last] = descending ? [hi, lo] : [lo, hi];
-      return {
-        start: Buffer.concat([bytes, edge(first, descending, index, descending)]),
-        end: Buffer.concat([bytes, edge(last, !descending, index, descending)]),
-        orderAt,
-      };
+      const [lower, upper] = [edge(bytes, lo, false, last), edge(bytes, hi, true, last)];
+      const [start, end] = descending ? [upper, lower] : [lower, upper];
+      return { start, end, orderAt };
     });
   });
   return ranges.toSorted((a, b) => Buffer.compare(a.start, b.start));
