@@ -93,7 +93,8 @@ export class Platform {
   }
 
   isRunning(name: ProcessName): boolean {
-    return this.#running.get(name)?.child.exitCode === null;
+    const child = this.#running.get(name)?.child;
+    return child?.exitCode === null && child.signalCode === null;
   }
 
   pid(name: ProcessName): number {
