@@ -108,5 +108,7 @@ export const meetLive = async <T>(
     await pass();
     isLong = clock.monotonic() - began > SHORT_PASS_MS;
   }
+  // What was held back is written before, so that the views are held for a moment only.
+  await runner.flush();
   return whileHeld(ports, names, random.uuid(), async () => work(await pass()));
 };

@@ -7,8 +7,10 @@ import {
 } from '#platform';
 import { meetLive, REBUILD_BATCH_EVENTS, type OnProgress, type RebuildPorts } from './following.js';
 
-/** Documents kept in memory per view: the larger, the fewer are read back. */
+/** Documents kept in memory per view, about 1 KiB each: the more, the fewer are read back. */
 const CACHE_DOCUMENTS_MAX = 200_000;
+/** Documents written only once so many have changed: those that change often are written rarely. */
+const HELD_DOCUMENTS_MAX = 50_000;
 
 /** What became of one view. */
 export type RebuiltView = Readonly<{
@@ -59,7 +61,7 @@ export const rebuild = async (
     await ports.views.clear(projection.name);
   }
   const next = ports.views.next();
-  const options = { batchMax, cacheMax: CACHE_DOCUMENTS_MAX };
+  const options = { batchMax, cacheMax: CACHE_DOCUMENTS_MAX, heldMax: HELD_DOCUMENTS_MAX };
   const runner = new ReadModelRunner(projections, { ...ports, writer: next }, options);
   await runner.start();
   const began = ports.clock.monotonic();
@@ -80,6 +82,7 @@ export const rebuild = async (
   const views = await meetLive(ports, runner, chosen, {
     onProgress,
     work: async (at) => {
+      await runner.flush();
       folded = ports.clock.monotonic();
       const swapped: RebuiltView[] = [];
       for (const name of chosen) swapped.push(await swap(name, at));

@@ -4,7 +4,7 @@ import type { Codec } from './codec.js';
 import { crashPoint } from './crash-points.js';
 import type { Checkpoint, EventStore, LogEvent } from './event-store.js';
 import { waitOut } from './outage.js';
-import { ReadModel, type AnyProjection, type Changes } from './read-model.js';
+import { ReadModel, type AnyProjection, type Changes, type Memory } from './read-model.js';
 import { BATCH_EVENTS_MAX, RestoredLog, type Consumer } from './subscription.js';
 import type { ViewWriter } from './view-writer.js';
 
@@ -23,7 +23,10 @@ export type ReadModelRunnerPorts = Readonly<{
 }>;
 
 /** How a runner works: `batchMax` as given to its subscription. */
-export type RunnerOptions = Readonly<{ batchMax?: number; cacheMax?: number }>;
+export type RunnerOptions = Partial<Memory> &
+  Readonly<{
+    batchMax?: number;
+  }>;
 
 type Batch = Readonly<{ changes: readonly Changes[]; at: Checkpoint; scanned: number }>;
 type Undecoded = Readonly<{ failure: unknown }>;
@@ -39,6 +42,8 @@ export class ReadModelRunner {
   readonly #models: readonly ReadModel[];
   readonly #ports: ReadModelRunnerPorts;
   readonly #batchMax: number;
+  /** Documents are held back, so there is no checkpoint before `flush`. */
+  readonly #isHolding: boolean;
   #generations: ReadonlyMap<string, number> = new Map();
   /** The last event that was folded. */
   #last: Checkpoint = { position: -1, eventId: '' };
@@ -50,13 +55,19 @@ export class ReadModelRunner {
   constructor(
     projections: readonly AnyProjection[],
     ports: ReadModelRunnerPorts,
-    { batchMax = BATCH_EVENTS_MAX, cacheMax = CACHE_DOCUMENTS_MAX }: RunnerOptions = {},
+    {
+      batchMax = BATCH_EVENTS_MAX,
+      cacheMax = CACHE_DOCUMENTS_MAX,
+      heldMax = 0,
+    }: RunnerOptions = {},
   ) {
     this.#ports = ports;
     this.#batchMax = batchMax;
     const insist = <T>(call: () => Promise<T>) => this.#insist(call);
     const own = { ...ports, insist };
-    this.#models = projections.map((projection) => new ReadModel(projection, own, cacheMax));
+    const memory = { cacheMax, heldMax };
+    this.#isHolding = heldMax > 0;
+    this.#models = projections.map((projection) => new ReadModel(projection, own, memory));
   }
 
   /** Beginnings of the names of all streams that are folded. */
@@ -115,6 +126,13 @@ export class ReadModelRunner {
     return this.#writing;
   }
 
+  /** Writes what was held back, then the checkpoint. */
+  async flush(): Promise<void> {
+    await this.#writing;
+    await Promise.all(this.#models.map((model) => model.flush()));
+    await this.#save(this.#last, this.#position);
+  }
+
   /** Gives up waiting for a database that is away. */
   stop(): void {
     this.#isStopped = true;
@@ -144,7 +162,6 @@ export class ReadModelRunner {
   }
 
   async #write({ changes, at, scanned }: Batch, events: number): Promise<void> {
-    const { writer } = this.#ports;
     await Promise.all(
       this.#models.map(async (model, index) => {
         const own = changes[index];
@@ -152,12 +169,17 @@ export class ReadModelRunner {
         await model.settleParked();
       }),
     );
-    crashPoint('projector.documents-written');
-    await this.#insist(() => writer.save(this.#generations, { ...at, scanned }));
-    crashPoint('projector.checkpoint-written');
+    if (!this.#isHolding) await this.#save(at, scanned);
     this.#position = scanned;
     this.#events += events;
     for (const model of this.#models) await model.reached(at.position);
+  }
+
+  async #save(at: Checkpoint, scanned: number): Promise<void> {
+    const { writer } = this.#ports;
+    crashPoint('projector.documents-written');
+    await this.#insist(() => writer.save(this.#generations, { ...at, scanned }));
+    crashPoint('projector.checkpoint-written');
   }
 
   async #decode(events: readonly LogEvent[]): Promise<readonly Recorded[]> {

@@ -27,6 +27,9 @@ export type ReadModelPorts = Readonly<{
   insist: <T>(call: () => Promise<T>) => Promise<T>;
 }>;
 
+/** Documents a model keeps in memory, and those it may hold back from being written (0: none). */
+export type Memory = Readonly<{ cacheMax: number; heldMax: number }>;
+
 /** An event to be folded, and the documents it belongs to. */
 type Keyed = Readonly<{ event: Recorded; keys: readonly string[] }>;
 /** An event as far as parking needs it: one that cannot be decoded parks its stream too. */
@@ -36,6 +39,9 @@ type Place = Pick<LogEvent, 'id' | 'stream' | 'position' | 'type'>;
 const GONE_MS = 60_000;
 /** Characters of an error's stack that are kept for an operator. */
 const STACK_CHARS_MAX = 4_000;
+
+/** Documents of one bulk when much is written at once. */
+const FLUSH_DOCUMENTS = 1_000;
 
 const NONE: ReadonlyMap<string, Kept> = new Map();
 
@@ -47,11 +53,16 @@ export class ReadModel {
   readonly projection: AnyProjection;
   readonly #ports: ReadModelPorts;
   readonly #cacheMax: number;
+  readonly #heldMax: number;
   /** The latest documents, least recently used first. */
   readonly #cache = new Map<string, Kept>();
+  /** Changes that wait for `flush`, where documents are not written batch by batch. */
+  #held = new Map<string, Kept>();
+  #heldFresh = new Set<string>();
   /** Documents on their way to the store: what is loaded meanwhile may be older. */
   #inFlight: ReadonlyMap<string, Kept> = NONE;
-  readonly #parked = new Set<string>();
+  /** Streams that wait, from which position on: what came before is folded all the same. */
+  readonly #parked = new Map<string, number>();
   #toPark: Parked[] = [];
   #waiting = new Map<string, number>();
   #gone: { key: string; position: number; at: number }[] = [];
@@ -59,10 +70,11 @@ export class ReadModel {
   #isWhole = false;
   #position = -1;
 
-  constructor(projection: AnyProjection, ports: ReadModelPorts, cacheMax: number) {
+  constructor(projection: AnyProjection, ports: ReadModelPorts, { cacheMax, heldMax }: Memory) {
     this.projection = projection;
     this.#ports = ports;
     this.#cacheMax = cacheMax;
+    this.#heldMax = projection.single === true ? 0 : heldMax;
   }
 
   get name(): string {
@@ -74,7 +86,8 @@ export class ReadModel {
     this.#position = position;
     this.#isWhole = position < 0;
     const { insist, writer } = this.#ports;
-    for (const { stream } of await insist(() => writer.parked(this.name))) this.#parked.add(stream);
+    const parked = await insist(() => writer.parked(this.name));
+    for (const one of parked) this.#parked.set(one.stream, one.position);
   }
 
   /** Whether a stream is one of this view's. */
@@ -85,11 +98,8 @@ export class ReadModel {
   /** The stream waits for this view from this event on; others go on. */
   park({ id: eventId, stream, position, type }: Place, cause: unknown): void {
     if (position <= this.#position || !this.follows(stream)) return;
-    if (this.#parked.has(stream)) {
-      this.#wait(stream);
-      return;
-    }
-    this.#parked.add(stream);
+    if (this.#waits({ stream, position })) return;
+    this.#parked.set(stream, position);
     const error = cause instanceof Error ? cause.message : String(cause);
     const stack = (cause instanceof Error ? (cause.stack ?? '') : '').slice(0, STACK_CHARS_MAX);
     const at = this.#ports.clock.iso();
@@ -104,13 +114,14 @@ export class ReadModel {
   /** Folds a batch onto what is known and what it must load. Nothing is written yet. */
   async fold(events: readonly Recorded[]): Promise<Changes> {
     const keyed = this.#keyed(events);
-    const loaded = await this.#load(keyed);
+    const known = await this.#known(keyed);
     const documents = new Map<string, Kept>();
     const fresh = new Set<string>();
-    const latest = (key: string) => documents.get(key) ?? this.#latest(key) ?? loaded.get(key);
     for (const { event, keys } of keyed) {
+      // One that was parked a moment ago takes the rest of its stream with it.
+      if (this.#waits(event)) continue;
       for (const key of keys) {
-        const before = latest(key);
+        const before = documents.get(key) ?? known.get(key);
         const after = this.#evolved(before, event, key);
         if (!after) continue;
         if (!before) fresh.add(key);
@@ -141,8 +152,31 @@ export class ReadModel {
     }
   }
 
-  /** Writes a batch's documents, each guarded by its position. */
-  async write({ documents, fresh }: Changes): Promise<void> {
+  /** Writes a batch's documents, or holds them back while there is room. */
+  async write(changes: Changes): Promise<void> {
+    if (this.#heldMax === 0) {
+      await this.#send(changes);
+      return;
+    }
+    for (const key of changes.fresh) this.#heldFresh.add(key);
+    for (const [key, document] of changes.documents) this.#held.set(key, document);
+    if (this.#held.size >= this.#heldMax) await this.flush();
+  }
+
+  /** Writes all that was held back. */
+  async flush(): Promise<void> {
+    const [documents, fresh] = [[...this.#held], this.#heldFresh];
+    for (let from = 0; from < documents.length; from += FLUSH_DOCUMENTS)
+      await this.#send({
+        documents: new Map(documents.slice(from, from + FLUSH_DOCUMENTS)),
+        fresh,
+      });
+    // Only now: while they were on their way, they were still what is known here.
+    this.#held = new Map();
+    this.#heldFresh = new Set();
+  }
+
+  async #send({ documents, fresh }: Changes): Promise<void> {
     if (documents.size === 0) return;
     const { insist, writer } = this.#ports;
     const newer = await insist(() => writer.write(this.name, [...documents.values()], fresh));
@@ -163,8 +197,12 @@ export class ReadModel {
     await insist(() => writer.forget(this.name, keys, position));
   }
 
-  #wait(stream: string): void {
-    this.#waiting.set(stream, (this.#waiting.get(stream) ?? 0) + 1);
+  /** Whether an event is to wait; one that came after what could not be folded is counted. */
+  #waits({ stream, position }: Pick<Place, 'stream' | 'position'>): boolean {
+    const from = this.#parked.get(stream);
+    if (from === undefined || position < from) return false;
+    if (position > from) this.#waiting.set(stream, (this.#waiting.get(stream) ?? 0) + 1);
+    return true;
   }
 
   #keyed(events: readonly Recorded[]): readonly Keyed[] {
@@ -172,10 +210,10 @@ export class ReadModel {
     for (const event of events) {
       const { stream, position } = event;
       if (position <= this.#position || !this.follows(stream)) continue;
+      if (this.#waits(event)) continue;
       try {
-        const keys = this.#parked.has(stream) ? [] : this.projection.keysOf(event);
+        const keys = this.projection.keysOf(event);
         if (keys.length > 0) keyed.push({ event, keys });
-        else if (this.#parked.has(stream)) this.#wait(stream);
       } catch (error) {
         this.park(event, error);
       }
@@ -184,10 +222,6 @@ export class ReadModel {
   }
 
   #evolved(before: Kept | undefined, event: Recorded, key: string): Kept | undefined {
-    if (this.#parked.has(event.stream)) {
-      this.#wait(event.stream);
-      return undefined;
-    }
     // Applied already: a document never goes back in the log.
     if (before && before.position >= event.position) return undefined;
     const known = before?.gone === true ? undefined : before;
@@ -204,19 +238,26 @@ export class ReadModel {
     }
   }
 
-  async #load(keyed: readonly Keyed[]): Promise<ReadonlyMap<string, Kept>> {
-    if (this.#isWhole || this.projection.single === true) return NONE;
+  /**
+   * The latest of each document that a batch touches, taken at once: while the store answers, what
+   * is in memory may be let go.
+   */
+  async #known(keyed: readonly Keyed[]): Promise<ReadonlyMap<string, Kept>> {
+    if (this.projection.single === true) return NONE;
+    const known = new Map<string, Kept>();
     const missing = new Set<string>();
-    for (const { keys } of keyed)
-      for (const key of keys) if (this.#latest(key) === undefined) missing.add(key);
-    if (missing.size === 0) return NONE;
+    for (const { keys } of keyed) {
+      for (const key of keys) {
+        const kept = this.#cache.get(key) ?? this.#inFlight.get(key) ?? this.#held.get(key);
+        if (kept) known.set(key, kept);
+        else missing.add(key);
+      }
+    }
+    if (missing.size === 0 || this.#isWhole) return known;
     const { insist, writer } = this.#ports;
-    const found = await insist(() => writer.load(this.name, [...missing]));
-    return new Map(found.map((document) => [document._id, document]));
-  }
-
-  #latest(key: string): Kept | undefined {
-    return this.#cache.get(key) ?? this.#inFlight.get(key);
+    for (const kept of await insist(() => writer.load(this.name, [...missing])))
+      known.set(kept._id, kept);
+    return known;
   }
 
   #remember(documents: ReadonlyMap<string, Kept>): void {

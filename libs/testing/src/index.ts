@@ -12,3 +12,4 @@ export * from './keys.contract.js';
 export * from './views.contract.js';
 export * from './meta.js';
 export * from './hand-time.js';
+export * from './chatter.js';
