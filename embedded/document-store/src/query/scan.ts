@@ -119,7 +119,7 @@ export class Scan {
     const range = this.ranges[this.nextRange++];
     if (range === undefined) return undefined;
     this.keysExamined++;
-    const document = this.store.data.getBinary(range.start);
+    const document = this.store.get(range.start);
     if (document === undefined) return null;
     this.documentsExamined++;
     return { id: range.start.subarray(4), document };
@@ -140,7 +140,7 @@ export class Scan {
       if (this.seen.has(name)) return null;
       this.seen.add(name);
     }
-    const document = this.store.data.getBinary(treeKey(this.plan.collection.tree, id));
+    const document = this.store.get(treeKey(this.plan.collection.tree, id));
     if (document === undefined) return null;
     this.documentsExamined++;
     return { id, document };

@@ -81,7 +81,7 @@ export class Documents {
 
   /** The stored bytes of a document, by its key. */
   get(id: Buffer): Buffer | undefined {
-    return this.store.data.getBinary(treeKey(this.collection.tree, id));
+    return this.store.get(treeKey(this.collection.tree, id));
   }
 
   /** Stores a new document; refuses a taken `_id` or unique key (code 11000). */
@@ -187,7 +187,7 @@ export class Documents {
   }
 
   private checkFree(index: Index, entry: Entry, key: Buffer): void {
-    const holder = this.store.data.getBinary(entry.key);
+    const holder = this.store.get(entry.key);
     if (holder !== undefined && !key.equals(holder)) {
       throw duplicateKey(this.collection, index, entry.values);
     }

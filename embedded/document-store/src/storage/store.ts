@@ -117,6 +117,20 @@ export class Store {
     return this.isWriting ? this.working : this.visible;
   }
 
+  /**
+   * The value of a key in bytes of its own. Copied into Node's pool: lmdb's own copy makes an
+   * ArrayBuffer for each value, which costs more than the reading.
+   */
+  get(key: Buffer): Buffer | undefined {
+    const lent = this.data.getBinaryFast(key);
+    if (lent === undefined) return undefined;
+    const { length } = lent;
+    const copy = Buffer.allocUnsafe(length);
+    if (Buffer.isBuffer(lent)) lent.copy(copy, 0, 0, length);
+    else copy.set(lent);
+    return copy;
+  }
+
   /** The collection of a full name, or undefined. */
   find(namespace: string): Collection | undefined {
     return this.collections.get(namespace);

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { MESSAGE_BYTES_MAX, type Request, frameReply, parseRequest } from './message.js';
+import { MESSAGE_BYTES_MAX, type Request, parseRequest, replyHead } from './message.js';
 
 /** Answers one request by a reply document. Never rejects: a refusal is a reply too. */
 export type Answer = (request: Request) => Promise<Buffer> | Buffer;
@@ -45,7 +45,7 @@ export class Connection {
         const request = parseRequest(message);
         const reply = this.answer(request);
         const document = reply instanceof Promise ? await reply : reply;
-        if (request.expectsReply) this.send(frameReply(request, document));
+        if (request.expectsReply) this.send(replyHead(request, document), document);
       }
     } catch {
       this.socket.destroy();
@@ -55,8 +55,12 @@ export class Connection {
     this.resume();
   }
 
-  private send(message: Buffer): void {
-    if (!this.socket.destroyed) this.socket.write(message);
+  private send(head: Buffer, document: Buffer): void {
+    if (this.socket.destroyed) return;
+    this.socket.cork();
+    this.socket.write(head);
+    this.socket.write(document);
+    this.socket.uncork();
   }
 
   /** The next whole message, or undefined until more bytes have come. */

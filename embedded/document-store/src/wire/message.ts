@@ -117,11 +117,11 @@ export function parseRequest(message: Buffer): Request {
 
 let nextId = 1;
 
-/** Frames a reply document as the answer to a request. */
-export function frameReply(request: Request, document: Buffer): Buffer {
+/** What goes before a reply document on the wire. */
+export function replyHead(request: Request, document: Buffer): Buffer {
   const headBytes = request.isLegacy ? REPLY_BYTES : HEADER_BYTES + 5;
-  const message = Buffer.allocUnsafe(headBytes + document.length);
-  message.writeInt32LE(message.length, 0);
+  const message = Buffer.allocUnsafe(headBytes);
+  message.writeInt32LE(headBytes + document.length, 0);
   message.writeInt32LE(nextId, 4);
   nextId = (nextId + 1) & 0x7fffffff;
   message.writeInt32LE(request.id, 8);
@@ -133,6 +133,5 @@ export function frameReply(request: Request, document: Buffer): Buffer {
   } else {
     message.writeInt32LE(OP.message, 12);
   }
-  document.copy(message, headBytes);
   return message;
 }
