@@ -70,7 +70,8 @@ const wholeHistory = async (
   minPosition: string,
 ): Promise<readonly Fact[]> => {
   const facts: Fact[] = [];
-  for (let after = -1; ;) {
+  // What comes after the first fact, which is the group's beginning.
+  for (let after = 0; ;) {
     const page = await client.history(conversationId, { after, limit: 100, minPosition });
     facts.push(...page.items);
     const last = page.items.at(-1);

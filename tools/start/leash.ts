@@ -1,7 +1,8 @@
 /**
- * Loaded before a part's own program: the supervisor holds the other end of standard input, and
- * when it is gone the part ends in order, so that nothing is left behind holding ports and folders.
+ * Preloaded into every part: when the supervisor is gone, even by kill -9, the pipe that it held
+ * ends, and the part ends as if it had been asked to. So no part is left behind holding its folder.
  */
-process.stdin.resume();
 process.stdin.on('end', () => process.kill(process.pid, 'SIGTERM'));
 process.stdin.on('error', () => process.kill(process.pid, 'SIGTERM'));
+process.stdin.resume();
+if ('unref' in process.stdin) process.stdin.unref();

@@ -1,7 +1,8 @@
+import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { parseArgs, styleText } from 'node:util';
 import { readConfig } from '#platform';
-import { LOCAL_TEST_NUMBERS, startPlatform, type Platform } from './platform.js';
+import { startPlatform, type Platform } from './platform.js';
 
 const USAGE = `Starts Scripta on this machine.
 
@@ -36,79 +37,112 @@ const options = () => {
       help: { type: 'boolean', default: false },
     },
   });
-  const environment = {
+  if (values.ephemeral && values['data-dir'] !== undefined)
+    throw new Error('--ephemeral keeps nothing, so it goes without --data-dir.');
+  return values;
+};
+
+const settings = (values: ReturnType<typeof options>) =>
+  readConfig({
     ...process.env,
     ...(values['data-dir'] === undefined ? {} : { DATA_DIR: values['data-dir'] }),
     ...(values.port === undefined ? {} : { PORT: values.port }),
-  };
-  return { ...values, config: readConfig(environment) };
+  });
+
+const storesOf = ({ parts, urls }: Platform): string => {
+  const log = parts.has('event-store') ? 'embedded' : 'your own EventStoreDB';
+  const documents = parts.has('document-store') ? 'embedded' : 'your own MongoDB';
+  return [
+    `  Log                       ${log}, ${urls.eventstore}`,
+    `  Read models               ${documents}, ${urls.mongodb}`,
+  ].join('\n');
 };
 
-const welcome = ({ urls, dataDir, parts }: Platform, ephemeral: boolean): string => {
-  const embedded = [...parts.keys()].filter((name) => name.endsWith('-store'));
-  const { prefix, code } = LOCAL_TEST_NUMBERS;
-  const login = process.env['TEST_NUMBERS'] === undefined && embedded.includes('event-store');
+const loginOf = ({ urls, settings: { TEST_NUMBERS = '' } }: Platform): string => {
+  const at = TEST_NUMBERS.lastIndexOf(':');
+  const [prefix, code] = [TEST_NUMBERS.slice(0, at), TEST_NUMBERS.slice(at + 1)];
+  const hasFixed = at > 0;
   const post = (path: string, body: string) =>
     `    curl -s ${urls.public}${path} -H 'content-type: application/json' -d '${body}'`;
+  const phone = hasFixed ? `${prefix}0100001`.slice(0, '+12345678901'.length) : '+15550100001';
   return [
-    '',
-    `Scripta is up at ${urls.public}`,
-    '',
-    `  API and its description   ${urls.public}/docs`,
-    `  Socket (Socket.IO)        ${urls.public}/socket.io`,
-    `  Health                    ${urls.public}/readyz`,
-    `  Data                      ${dataDir}${ephemeral ? ' (gone when Scripta ends)' : ''}`,
-    `  Log and documents         ${embedded.length > 0 ? `embedded: ${embedded.join(', ')}` : 'your own servers'}`,
-    '',
-    login
-      ? `  Log in: numbers that begin with ${prefix} always have the code ${code}; for all others it is printed here.`
-      : '  Log in: the code for a phone number is printed here.',
-    post('/v1/auth/codes', `{"phone":"${prefix}0100001"}`),
+    hasFixed
+      ? `  Log in: numbers that begin with ${prefix} always have the code ${code} (TEST_NUMBERS);\n` +
+        '  no message is sent to any phone: the codes of all other numbers are printed here.'
+      : '  Log in: no message is sent to a phone; its code is printed here.',
+    post('/v1/auth/codes', `{"phone":"${phone}"}`),
     post(
       '/v1/auth/tokens',
-      `{"requestId":"…","code":"${code}","name":"Ada","device":{"name":"laptop","platform":"curl"}}`,
+      `{"requestId":"…","code":"${hasFixed ? code : '…'}","name":"Ada","device":{"name":"laptop","platform":"curl"}}`,
     ),
+    '  and then with the accessToken of the answer:',
+    `    curl -s ${urls.public}/v1/me -H 'authorization: Bearer …'`,
+  ].join('\n');
+};
+
+const welcome = (platform: Platform, seconds: number, isEphemeral: boolean): string =>
+  [
+    '',
+    `Scripta is up at ${platform.urls.public}, after ${seconds.toFixed(1)} s.`,
+    '',
+    `  API and its description   ${platform.urls.public}/docs`,
+    `  Socket (Socket.IO)        ${platform.urls.public}/socket.io`,
+    `  Health                    ${platform.urls.public}/readyz`,
+    `  Data                      ${platform.dataDir}${isEphemeral ? ' (gone when Scripta ends)' : ''}`,
+    storesOf(platform),
+    '',
+    loginOf(platform),
     '',
     '  Ctrl-C ends it.',
     '',
   ].join('\n');
+
+/** Aborts at the first signal, and says so. */
+const ending = (): AbortSignal => {
+  const abort = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => {
+      if (abort.signal.aborted) return;
+      process.stdout.write('Ending: doors first, then the projector, then the stores …\n');
+      abort.abort();
+    });
+  return abort.signal;
 };
 
 const run = async (): Promise<void> => {
-  const { ephemeral, help, config } = options();
-  if (help) {
+  const values = options();
+  if (values.help) {
     process.stdout.write(`${USAGE}\n`);
     return;
   }
+  const config = settings(values);
+  const began = performance.now();
   process.stdout.write('Starting Scripta …\n');
-  const platform = await startPlatform({
-    ...(ephemeral ? {} : { dataDir: resolve(config.DATA_DIR) }),
-    port: config.PORT,
-    usualPorts: true,
-    print,
-  });
-  let ending = false;
-  const end = (): void => {
-    if (ending) return;
-    ending = true;
-    process.stdout.write('Ending: doors first, then the projector, then the stores …\n');
-    platform.stop().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        console.error(error);
-        process.exit(1);
-      },
-    );
-  };
-  process.on('SIGINT', end);
-  process.on('SIGTERM', end);
-  process.stdout.write(welcome(platform, ephemeral));
+  const signal = ending();
+  try {
+    const platform = await startPlatform({
+      ...(values.ephemeral ? {} : { dataDir: resolve(config.DATA_DIR) }),
+      port: config.PORT,
+      usualPorts: true,
+      print,
+      signal,
+    });
+    const seconds = (performance.now() - began) / 1_000;
+    process.stdout.write(welcome(platform, seconds, values.ephemeral));
+    if (!signal.aborted) await once(signal, 'abort');
+    await platform.stop();
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
 };
 
-run().catch((error: unknown) => {
-  const message = error instanceof Error ? error.message : String(error);
-  const isUsage =
-    error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE');
-  console.error(isUsage ? `${message}\n\n${USAGE}` : message);
-  process.exit(1);
-});
+run().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    const message = error instanceof Error ? error.message : String(error);
+    const isUsage =
+      error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE');
+    console.error(isUsage ? `${message}\n\n${USAGE}` : message);
+    process.exit(1);
+  },
+);

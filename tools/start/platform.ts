@@ -3,8 +3,8 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { startProxy, type Proxy } from './proxy.js';
-import { Supervised } from './supervised.js';
+import { startProxy, type Part, type Proxy } from './proxy.js';
+import { Supervised, type Environment } from './supervised.js';
 
 const DIST = fileURLToPath(new URL('../..', import.meta.url));
 /** The usual ports; another process may have them. */
@@ -15,25 +15,53 @@ const PORTS = {
   realtime: 3002,
   projector: 3003,
 } as const;
+/** All parts, each a process of its own, in the order of starting. */
+const ENTRIES: Readonly<Record<PartName, string>> = {
+  'event-store': 'embedded/event-store/src/main.js',
+  'document-store': 'embedded/document-store/src/main.js',
+  projector: 'apps/projector/src/main.js',
+  'command-api': 'apps/command-api/src/main.js',
+  realtime: 'apps/realtime/src/main.js',
+};
+/** Where each app finds its port. */
+const PORT_SETTINGS = {
+  'command-api': 'COMMAND_API_PORT',
+  realtime: 'REALTIME_PORT',
+  projector: 'PROJECTOR_PORT',
+} as const;
+/** Doors first, so that nothing new comes in; stores last. */
+const STOP_ORDER: readonly (readonly PartName[])[] = [
+  ['realtime', 'command-api'],
+  ['projector'],
+  ['document-store', 'event-store'],
+];
+const ROUTES = [
+  { path: '/socket.io', part: 'realtime' },
+  ...['/v1', '/docs', '/docs-json', '/livez'].map((path) => ({ path, part: 'command-api' })),
+] as const;
 /** Numbers that need no message on a platform of one's own, and their code. */
 export const LOCAL_TEST_NUMBERS = { prefix: '+1555', code: '424242' } as const;
+/** All parts say that they are ready within this (ms) of the last `ready` line. */
+const ALL_READY_MS_MAX = 30_000;
+const LOOK_MS = 20;
+/** A part that does not answer a question for its health by then (ms) is not ready. */
+const HEALTH_MS_MAX = 2_000;
 
-/** A part of the platform, each a process of its own. */
+/** A part of the platform. */
 export type PartName = keyof typeof PORTS;
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** How a platform is to run. */
 export type PlatformOptions = Readonly<{
   /** Where data is kept; left out, a temporary folder that goes with the platform. */
   dataDir?: string;
-  /** The public port; 0 takes any free one. */
+  /** The public port; 0 or left out takes any free one. */
   port?: number;
   /** Whether internal ports are the usual ones where they are free. */
   usualPorts?: boolean;
   env?: Environment;
-  /** Settings of a part's first life only. */
-  first?: Readonly<Partial<Record<PartName, Readonly<Record<string, string>>>>>;
   print?: (part: string, line: string) => void;
+  /** Aborting ends the platform, also while it is being started. */
+  signal?: AbortSignal;
 }>;
 
 /** A running platform. */
@@ -47,135 +75,169 @@ export type Platform = Readonly<{
     eventstore: string;
     mongodb: string;
   }>;
+  /** The settings that the apps run with, for a tool that opens the stores itself. */
+  settings: Environment;
   /** Parts that run here; servers that were given by URL are not among them. */
   parts: ReadonlyMap<PartName, Supervised>;
+  /** Sends a signal to a part, which is started again if it ends by it. */
+  kill: (part: PartName, signal: NodeJS.Signals) => void;
   stop: () => Promise<void>;
 }>;
 
-const isFree = (port: number): Promise<number | undefined> =>
+const isFree = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
     const probe = createServer();
-    probe.once('error', () => resolve(undefined));
-    probe.listen(port, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' ? address?.port : undefined));
-    });
+    probe.once('error', () => resolve(false));
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
   });
-
-const freePort = async (wanted: number): Promise<number> => {
-  const port = (await isFree(wanted)) ?? (await isFree(0));
-  if (port === undefined) throw new Error('No port is free on 127.0.0.1.');
-  return port;
-};
-
-const freePorts = async (usual: boolean): Promise<Record<PartName, number>> => {
-  const ports = { ...PORTS };
-  const chosen: Record<string, number> = ports;
-  for (const [name, port] of Object.entries(PORTS)) chosen[name] = await freePort(usual ? port : 0);
-  return ports;
-};
 
 const at = (port: number): string => `http://127.0.0.1:${port}`;
 
-const settings = (
-  options: PlatformOptions,
-  dataDir: string,
-  ports: Readonly<Record<PartName, number>>,
-  port: number,
-): Record<string, string | undefined> => {
-  const given = { ...process.env, ...options.env };
-  const local = `${LOCAL_TEST_NUMBERS.prefix}:${LOCAL_TEST_NUMBERS.code}`;
-  return {
-    // What a person at a terminal wants to know; LOG_LEVEL asks for more.
-    LOG_LEVEL: 'warn',
-    ...given,
-    DATA_DIR: dataDir,
-    EVENTSTORE_URL: given['EVENTSTORE_URL'] ?? `esdb://127.0.0.1:${ports['event-store']}?tls=false`,
-    MONGODB_URL: given['MONGODB_URL'] ?? `mongodb://127.0.0.1:${ports['document-store']}`,
-    COMMAND_API_PORT: String(ports['command-api']),
-    REALTIME_PORT: String(ports.realtime),
-    PROJECTOR_PORT: String(ports.projector),
-    PUBLIC_URL: given['PUBLIC_URL'] ?? at(port),
-    // Fixed codes are for a log of one's own only, never for servers that others use.
-    TEST_NUMBERS: given['TEST_NUMBERS'] ?? (given['EVENTSTORE_URL'] === undefined ? local : ''),
-  };
+const isReady = async (url: string): Promise<boolean> => {
+  try {
+    return (await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(HEALTH_MS_MAX) })).ok;
+  } catch {
+    // Not answering is the answer.
+    return false;
+  }
 };
 
-const ENTRIES: Readonly<Record<PartName, string>> = {
-  'event-store': 'embedded/event-store/src/main.js',
-  'document-store': 'embedded/document-store/src/main.js',
-  projector: 'apps/projector/src/main.js',
-  'command-api': 'apps/command-api/src/main.js',
-  realtime: 'apps/realtime/src/main.js',
-};
+/** Everything of one platform: what runs, and what it is told. */
+class Running implements Platform {
+  readonly parts = new Map<PartName, Supervised>();
+  readonly #options: PlatformOptions;
+  readonly #given: Environment;
+  #proxy: Proxy | undefined;
+  #stopped: Promise<void> | undefined;
 
-const argumentsOf = (name: PartName, dataDir: string, port: number): string[] => {
-  if (name !== 'event-store' && name !== 'document-store') return [];
-  const folder = join(dataDir, name === 'event-store' ? 'log' : 'views');
-  return ['--data-dir', folder, '--port', String(port)];
-};
+  constructor(
+    readonly dataDir: string,
+    options: PlatformOptions,
+  ) {
+    this.#options = options;
+    this.#given = { ...process.env, ...options.env };
+  }
 
-/** Starts everything that was not given by URL: servers first, then the apps, then the one port. */
-export const startPlatform = async (options: PlatformOptions = {}): Promise<Platform> => {
-  const temporary = options.dataDir === undefined;
-  const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'scripta-')));
-  const ports = await freePorts(options.usualPorts ?? false);
-  const publicPort = options.port ? options.port : await freePort(0);
-  const env = settings(options, dataDir, ports, publicPort);
-  const parts = new Map<PartName, Supervised>();
-  let proxy: Proxy | undefined;
-  const stop = async (): Promise<void> => {
-    for (const part of parts.values()) part.release();
-    await proxy?.close();
+  get urls() {
+    const { EVENTSTORE_URL: eventstore = '', MONGODB_URL: mongodb = '' } = this.settings;
+    return {
+      public: at(this.#proxy?.port ?? 0),
+      rest: at(this.#portOf('command-api')),
+      socket: at(this.#portOf('realtime')),
+      projector: at(this.#portOf('projector')),
+      eventstore,
+      mongodb,
+    };
+  }
+
+  get settings(): Environment {
+    const given = this.#given;
+    const local = `${LOCAL_TEST_NUMBERS.prefix}:${LOCAL_TEST_NUMBERS.code}`;
+    const [log, documents] = [this.#portOf('event-store'), this.#portOf('document-store')];
+    return {
+      // What a person at a terminal wants to know; LOG_LEVEL asks for more.
+      LOG_LEVEL: 'warn',
+      ...given,
+      DATA_DIR: this.dataDir,
+      EVENTSTORE_URL: given['EVENTSTORE_URL'] ?? `esdb://127.0.0.1:${log}?tls=false`,
+      MONGODB_URL: given['MONGODB_URL'] ?? `mongodb://127.0.0.1:${documents}`,
+      PUBLIC_URL: given['PUBLIC_URL'] ?? at(this.#proxy?.port ?? 0),
+      // Fixed codes are for a log of one's own only, never for servers that others use.
+      TEST_NUMBERS: given['TEST_NUMBERS'] ?? (given['EVENTSTORE_URL'] === undefined ? local : ''),
+    };
+  }
+
+  /** Servers first, then the apps; the public port answers 503 until its part is there. */
+  async start(): Promise<void> {
+    const names: PartName[] = ['projector', 'command-api', 'realtime'];
+    const stores: PartName[] = [];
+    if (this.#given['EVENTSTORE_URL'] === undefined) stores.push('event-store');
+    if (this.#given['MONGODB_URL'] === undefined) stores.push('document-store');
+    const asked = [...stores, ...names].map((name) => [name, this.#asPart(name)] as const);
+    this.#proxy = await startProxy(this.#options.port ?? 0, ROUTES, Object.fromEntries(asked));
+    await Promise.all(stores.map((name) => this.#begin(name)));
+    // The first of them makes the keys that the others read.
+    await this.#begin('projector');
+    await Promise.all((['command-api', 'realtime'] as const).map((name) => this.#begin(name)));
+    await this.#whenAllReady(asked);
+  }
+
+  kill(name: PartName, signal: NodeJS.Signals): void {
+    this.parts.get(name)?.kill(signal);
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    for (const part of this.parts.values()) part.release();
+    await this.#proxy?.close();
     for (const group of STOP_ORDER)
-      await Promise.all(group.map(async (name) => parts.get(name)?.stop()));
-    if (temporary) await rm(dataDir, { recursive: true, force: true });
-  };
-  const begin = async (name: PartName): Promise<void> => {
+      await Promise.all(group.map(async (name) => this.parts.get(name)?.stop()));
+    if (this.#options.dataDir === undefined)
+      await rm(this.dataDir, { recursive: true, force: true });
+  }
+
+  async #begin(name: PartName): Promise<void> {
+    const usual = PORTS[name];
+    const isUsual = this.#options.usualPorts === true && (await isFree(usual));
     const part = new Supervised({
       name,
       entry: join(DIST, ENTRIES[name]),
-      args: argumentsOf(name, dataDir, ports[name]),
-      env,
-      print: (line) => options.print?.(name, line),
+      port: isUsual ? usual : 0,
+      listening: (port) => this.#listening(name, port),
+      print: (line) => this.#options.print?.(name, line),
     });
-    parts.set(name, part);
-    await part.start(options.first?.[name]);
-  };
-  const given = { ...process.env, ...options.env };
-  const servers: PartName[] = [];
-  if (given['EVENTSTORE_URL'] === undefined) servers.push('event-store');
-  if (given['MONGODB_URL'] === undefined) servers.push('document-store');
-  const rest = at(ports['command-api']);
-  const socket = at(ports.realtime);
-  const projector = at(ports.projector);
+    this.parts.set(name, part);
+    // One that was asked to stop in the meantime is not started any more.
+    if (this.#stopped) return;
+    await part.start();
+  }
+
+  #listening(name: PartName, port: number): { args: string[]; env: Environment } {
+    if (name !== 'event-store' && name !== 'document-store')
+      return { args: [], env: { ...this.settings, [PORT_SETTINGS[name]]: String(port) } };
+    const folder = join(this.dataDir, name === 'event-store' ? 'log' : 'views');
+    const args = ['--data-dir', folder, '--port', String(port)];
+    return { args, env: this.#given };
+  }
+
+  #portOf(name: PartName): number {
+    return this.parts.get(name)?.port ?? 0;
+  }
+
+  #asPart(name: PartName): Part {
+    const url = () => (this.#portOf(name) === 0 ? undefined : at(this.#portOf(name)));
+    const isUp = () => this.parts.get(name)?.isReady === true;
+    // The stores do not speak this HTTP; the log's health is asked for by the apps.
+    if (name === 'event-store' || name === 'document-store')
+      return { url, isReady: () => Promise.resolve(isUp()) };
+    return { url, isReady: async () => isUp() && isReady(url() ?? '') };
+  }
+
+  async #whenAllReady(parts: readonly (readonly [string, Part])[]): Promise<void> {
+    const end = performance.now() + ALL_READY_MS_MAX;
+    for (const [name, part] of parts)
+      while (!(await part.isReady())) {
+        if (performance.now() > end) throw new Error(`${name} runs, but does not become ready.`);
+        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      }
+  }
+}
+
+/** Starts everything that was not given by URL, behind one port; ready when all parts are. */
+export const startPlatform = async (options: PlatformOptions = {}): Promise<Platform> => {
+  const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'scripta-')));
+  const platform = new Running(dataDir, options);
+  options.signal?.addEventListener('abort', () => void platform.stop(), { once: true });
   try {
-    await Promise.all(servers.map(begin));
-    // The first of them makes the keys that the others read.
-    await begin('projector');
-    await Promise.all((['command-api', 'realtime'] as const).map(begin));
-    const routes = [
-      { path: '/socket.io', target: socket },
-      ...['/v1', '/docs', '/docs-json', '/livez'].map((path) => ({ path, target: rest })),
-    ];
-    proxy = await startProxy(publicPort, routes, {
-      'command-api': rest,
-      realtime: socket,
-      projector,
-    });
+    options.signal?.throwIfAborted();
+    await platform.start();
+    return platform;
   } catch (error) {
-    await stop();
+    await platform.stop();
     throw error;
   }
-  const eventstore = env['EVENTSTORE_URL'] ?? '';
-  const mongodb = env['MONGODB_URL'] ?? '';
-  const urls = { public: at(proxy.port), rest, socket, projector, eventstore, mongodb };
-  return { dataDir, urls, parts, stop };
 };
-
-/** Doors first, so that nothing new comes in; stores last. */
-const STOP_ORDER: readonly (readonly PartName[])[] = [
-  ['realtime', 'command-api'],
-  ['projector'],
-  ['document-store', 'event-store'],
-];

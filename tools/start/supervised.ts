@@ -1,26 +1,30 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
-/** A process that has not said `ready` by then is taken for failed (ms). */
-const READY_MS_MAX = 30_000;
+/** A process that has not said `ready` by then is killed (ms); a lost index takes a while. */
+const READY_MS_MAX = 60_000;
 /** First and longest wait before a process is started again (ms), with full jitter. */
 const RESTART_MS = 100;
 const RESTART_MS_MAX = 5_000;
 /** A process that lived this long (ms) begins again with the first wait. */
 const STABLE_MS = 10_000;
-/** After this a process that was asked to end is killed (ms). */
-const STOP_MS_MAX = 12_000;
+/** After this a process that was asked to end is killed (ms; invariant V30: 10 s in all). */
+const STOP_MS_MAX = 10_000;
 
-/** Ends a part whose supervisor is gone, however that ended. */
 const LEASH = new URL('leash.js', import.meta.url).href;
+
+/** Settings of a process. */
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** How to run a process, and who hears what it prints. */
 export type Program = Readonly<{
   name: string;
   /** Path of the compiled entry. */
   entry: string;
-  args: readonly string[];
-  env: Readonly<Record<string, string | undefined>>;
+  /** The port that its first life takes; 0 for any free one, which later lives then take. */
+  port: number;
+  /** What makes it listen on a port. */
+  listening: (port: number) => Readonly<{ args: readonly string[]; env: Environment }>;
   print: (line: string) => void;
 }>;
 
@@ -28,15 +32,18 @@ export type Program = Readonly<{
 export class Supervised {
   readonly #program: Program;
   #child: ChildProcess | undefined;
-  #stopping = false;
+  #port: number;
+  #isReady = false;
+  #isStopping = false;
+  /** Failing before it was ready once is final: nothing that comes later would mend that. */
+  #wasReady = false;
   #attempts = 0;
   #restarts = 0;
   #timer: NodeJS.Timeout | undefined;
-  /** Settings of the next life only, for a test that plants a fault. */
-  #once: Readonly<Record<string, string>> = {};
 
   constructor(program: Program) {
     this.#program = program;
+    this.#port = program.port;
   }
 
   get name(): string {
@@ -47,48 +54,31 @@ export class Supervised {
     return this.#child?.pid;
   }
 
+  /** Where it listens; the same in every life. Known once it has been ready. */
+  get port(): number {
+    return this.#port;
+  }
+
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
   /** How often it was started again. */
   get restarts(): number {
     return this.#restarts;
   }
 
   /** Starts it; resolves when it is ready, rejects when its first life ends before that. */
-  async start(once: Readonly<Record<string, string>> = {}): Promise<void> {
-    this.#once = once;
+  async start(): Promise<void> {
     const child = this.#launch();
-    await ready(child, this.#program.name);
-  }
-
-  #launch(): ChildProcess {
-    const { entry, args, env, print } = this.#program;
-    const bornAt = Date.now();
-    const child = spawn(process.execPath, ['--import', LEASH, entry, ...args], {
-      env: { ...env, ...this.#once },
-      stdio: ['pipe', 'pipe', 'pipe'],
-      // Ctrl-C reaches the supervisor alone, which ends the parts in order.
-      detached: true,
-    });
-    this.#once = {};
-    this.#child = child;
-    for (const output of [child.stdout, child.stderr])
-      createInterface({ input: output }).on('line', (line) => {
-        if (!line.startsWith('ready ')) print(line);
+    await new Promise<void>((resolve, reject) => {
+      child.once('ready', resolve);
+      child.once('exit', (code, signal) => {
+        const how = signal ?? `code ${code}`;
+        reject(new Error(`${this.name} could not start (${how}); its own words stand above.`));
       });
-    child.once('exit', (code, signal) => this.#ended(bornAt, signal ?? `code ${code}`));
-    return child;
-  }
-
-  #ended(bornAt: number, how: string): void {
-    if (this.#stopping) return;
-    if (Date.now() - bornAt > STABLE_MS) this.#attempts = 0;
-    const longest = Math.min(RESTART_MS_MAX, RESTART_MS * 2 ** this.#attempts);
-    const wait = Math.ceil(Math.random() * longest);
-    this.#attempts += 1;
-    this.#program.print(`ended (${how}); starting again in ${wait} ms`);
-    this.#timer = setTimeout(() => {
-      this.#restarts += 1;
-      this.#launch();
-    }, wait);
+      child.once('error', reject);
+    });
   }
 
   kill(signal: NodeJS.Signals): void {
@@ -97,7 +87,7 @@ export class Supervised {
 
   /** From here on it is not started again. */
   release(): void {
-    this.#stopping = true;
+    this.#isStopping = true;
     clearTimeout(this.#timer);
   }
 
@@ -114,22 +104,57 @@ export class Supervised {
     await gone;
     clearTimeout(hurry);
   }
-}
 
-/** Resolves at the line `ready <port>`. */
-const ready = (child: ChildProcess, name: string): Promise<void> =>
-  new Promise((resolve, reject) => {
-    const late = setTimeout(
-      () => reject(new Error(`${name} was not ready within ${READY_MS_MAX / 1_000} s.`)),
-      READY_MS_MAX,
-    );
-    child.once('exit', (code) => {
-      clearTimeout(late);
-      reject(new Error(`${name} could not start (code ${code}); its own words stand above.`));
+  #launch(): ChildProcess {
+    const { entry, listening } = this.#program;
+    const { args, env } = listening(this.#port);
+    const bornAt = performance.now();
+    const options = ['--enable-source-maps', `--import=${LEASH}`];
+    const child = spawn(process.execPath, [...options, entry, ...args], {
+      env,
+      // What holds the other end of its standard input is the leash.
+      stdio: ['pipe', 'pipe', 'pipe'],
+      // Ctrl-C reaches the supervisor alone, which ends the parts in order.
+      detached: true,
     });
-    child.stdout?.on('data', (bytes: Buffer) => {
-      if (!/^ready \d+/mu.test(bytes.toString())) return;
-      clearTimeout(late);
-      resolve();
+    this.#child = child;
+    child.stdin.on('error', () => {
+      // Its end is told by `exit`.
     });
-  });
+    const late = setTimeout(() => {
+      this.#program.print(`was not ready within ${READY_MS_MAX / 1_000} s`);
+      child.kill('SIGKILL');
+    }, READY_MS_MAX);
+    for (const output of [child.stdout, child.stderr])
+      createInterface({ input: output }).on('line', (line) => this.#hear(child, line));
+    child.once('ready', () => clearTimeout(late));
+    child.once('exit', (code, signal) => {
+      clearTimeout(late);
+      this.#ended(performance.now() - bornAt, signal ?? `code ${code}`);
+    });
+    return child;
+  }
+
+  #hear(child: ChildProcess, line: string): void {
+    const ready = /^ready (\d+)$/u.exec(line);
+    if (!ready) return this.#program.print(line);
+    this.#port = Number(ready[1]);
+    this.#isReady = true;
+    this.#wasReady = true;
+    child.emit('ready');
+  }
+
+  #ended(livedMs: number, how: string): void {
+    this.#isReady = false;
+    if (this.#isStopping || !this.#wasReady) return;
+    if (livedMs > STABLE_MS) this.#attempts = 0;
+    const longest = Math.min(RESTART_MS_MAX, RESTART_MS * 2 ** this.#attempts);
+    const waitMs = Math.ceil(Math.random() * longest);
+    this.#attempts += 1;
+    this.#program.print(`ended (${how}); starting again in ${waitMs} ms`);
+    this.#timer = setTimeout(() => {
+      this.#restarts += 1;
+      this.#launch();
+    }, waitMs);
+  }
+}
