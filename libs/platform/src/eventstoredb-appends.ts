@@ -1,13 +1,8 @@
-import { createRequire } from 'node:module';
-import type { EventStoreDBClient } from '@eventstore/db-client';
-import type * as StreamsClients from '@eventstore/db-client/generated/streams_grpc_pb.js';
-import type * as SharedModule from '@eventstore/db-client/generated/shared_pb.js';
-import type { Status } from '@eventstore/db-client/generated/status_pb.js';
-import type * as StreamsModule from '@eventstore/db-client/generated/streams_pb.js';
-import type { CallOptions, ClientDuplexStream, Metadata } from '@grpc/grpc-js';
-import type * as EmptyModule from 'google-protobuf/google/protobuf/empty_pb.js';
 import type { Cancel, Timer } from './clock.js';
+import type { AppendCall, Connection } from './eventstoredb-connection.js';
 import { logError } from './eventstoredb-errors.js';
+import { shared, status } from './eventstoredb-messages.js';
+import { appendAnswer, appendRequest, type AppendAnswer } from './eventstoredb-wire.js';
 import {
   LogUnavailable,
   StaleRevision,
@@ -16,16 +11,6 @@ import {
   type NewEvent,
 } from './event-store.js';
 
-// The driver ships its generated messages as CommonJS that assigns its exports at run time.
-const require = createRequire(import.meta.url);
-const generated = '@eventstore/db-client/generated';
-/* oxlint-disable typescript/no-unsafe-assignment -- what `require` gives is typed by the imports above */
-const streams: typeof StreamsModule = require(`${generated}/streams_pb.js`);
-const shared: typeof SharedModule = require(`${generated}/shared_pb.js`);
-const clients: typeof StreamsClients = require(`${generated}/streams_grpc_pb.js`);
-const empties: typeof EmptyModule = require('google-protobuf/google/protobuf/empty_pb.js');
-/* oxlint-enable typescript/no-unsafe-assignment */
-
 /** How often unanswered appends are looked at, and after how many looks they are given up. */
 const LOOK_MS = 1_000;
 /** The server itself answers within 2 s (its write timeout), so after 3 the answer is lost. */
@@ -33,55 +18,14 @@ const LOOKS_MAX = 3;
 /** Appends that may wait for an answer: more than any process has, so that a hung log is felt. */
 const WAITING_MAX = 20_000;
 
-type Call = ClientDuplexStream<StreamsModule.BatchAppendReq, StreamsModule.BatchAppendResp>;
-
-/** The driver's own way to open a call on its connection, which it renews when it breaks. */
-type Connection = Readonly<{
-  GRPCStreamCreator: (
-    client: typeof clients.StreamsClient,
-    name: string,
-    create: (client: StreamsClients.StreamsClient) => Call,
-  ) => () => Promise<Call>;
-  callArguments: (options: object, callOptions: CallOptions) => [Metadata, CallOptions];
-}>;
-
 type Waiting = Readonly<{
   stream: string;
-  call: Call;
+  call: AppendCall;
+  /** The look before which it was sent. */
   since: number;
   resolve: (appended: Appended) => void;
   reject: (error: unknown) => void;
 }>;
-
-const bytesOf = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value), 'utf8');
-const empty = new empties.Empty();
-
-const optionsOf = (stream: string, expected: Expected): StreamsModule.BatchAppendReq.Options => {
-  const options = new streams.BatchAppendReq.Options();
-  const identifier = new shared.StreamIdentifier();
-  identifier.setStreamName(Buffer.from(stream, 'utf8'));
-  options.setStreamIdentifier(identifier);
-  if (expected === 'any') options.setAny(empty);
-  else if (expected < 0) options.setNoStream(empty);
-  else options.setStreamPosition(String(expected));
-  return options;
-};
-
-const proposalOf = ({ id, type, data, metadata }: NewEvent) => {
-  const message = new streams.BatchAppendReq.ProposedMessage();
-  const uuid = new shared.UUID();
-  uuid.setString(id);
-  message.setId(uuid);
-  message.getMetadataMap().set('type', type).set('content-type', 'application/json');
-  message.setCustomMetadata(bytesOf(metadata));
-  message.setData(bytesOf(data));
-  return message;
-};
-
-const appendedOf = (success: StreamsModule.BatchAppendResp.Success): Appended => ({
-  revision: success.hasCurrentRevision() ? Number(success.getCurrentRevision()) : -1,
-  position: Number(success.getPosition()?.getCommitPosition() ?? -1),
-});
 
 const staleAt = (stream: string, details: Uint8Array): StaleRevision => {
   const wrong = shared.WrongExpectedVersion.deserializeBinary(details);
@@ -90,70 +34,57 @@ const staleAt = (stream: string, details: Uint8Array): StaleRevision => {
 };
 
 /** The server's refusal of one append, in the port's words. */
-const refusalOf = (stream: string, status: Status | undefined): Error => {
-  const details = status?.getDetails();
-  if (!status || !details) return new LogUnavailable(`${stream}: the log gave no reason.`);
-  const kind = details.getTypeName();
-  const reason = status.getMessage();
-  if (kind === 'event_store.client.WrongExpectedVersion')
+const refusalOf = (stream: string, refusal: Buffer): Error => {
+  const said = status.Status.deserializeBinary(refusal);
+  const details = said.getDetails();
+  const kind = details?.getTypeName() ?? 'no details';
+  const reason = said.getMessage();
+  if (details && kind === 'event_store.client.WrongExpectedVersion')
     return staleAt(stream, details.getValue_asU8());
   const message = `${stream} cannot be appended to: ${reason} (${kind}).`;
   const isAway = kind === 'event_store.client.Timeout' || /not ready/iu.test(reason);
   return isAway ? new LogUnavailable(message) : new Error(message);
 };
 
-/**
- * Appends over the driver's connection, many in flight on one call. The driver's own
- * `appendToStream` takes the process down when the connection breaks while it holds back-pressure
- * (an unhandled rejection), and waits for ever on a server that hangs.
- */
+/** Appends over one call, many in flight; over a new one when it breaks. */
 export class Appends {
   readonly #connection: Connection;
   readonly #timer: Timer;
   readonly #waiting = new Map<string, Waiting>();
-  #call: Call | undefined;
-  #opening: Promise<Call> | undefined;
+  #call: AppendCall | undefined;
+  #opening: Promise<AppendCall> | undefined;
   #sent = 0;
-  #look = 0;
-  #nextLook: Cancel | undefined;
+  #looks = 0;
+  #cancelLook: Cancel | undefined;
 
-  constructor(client: EventStoreDBClient, timer: Timer) {
-    // Protected in its types, not at run time; the driver's version is pinned.
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    this.#connection = client as unknown as Connection;
+  constructor(connection: Connection, timer: Timer) {
+    this.#connection = connection;
     this.#timer = timer;
   }
 
   /** Appends all or nothing. Throws `StaleRevision`, or `LogUnavailable` (outcome unknown). */
   async append(stream: string, expected: Expected, events: readonly NewEvent[]): Promise<Appended> {
-    const request = new streams.BatchAppendReq();
-    request.setOptions(optionsOf(stream, expected));
-    request.setProposedMessagesList(events.map(proposalOf));
-    request.setIsFinal(true);
+    if (this.#waiting.size >= WAITING_MAX)
+      throw new LogUnavailable(`${WAITING_MAX} appends wait for the log already.`);
+    this.#sent += 1;
+    // Answers are matched by it on this call only.
+    const id = `00000000-0000-4000-8000-${this.#sent.toString(16).padStart(12, '0')}`;
+    const request = appendRequest(id, stream, expected, events);
     const call = this.#call ?? (await this.#open());
     return new Promise((resolve, reject) => {
-      if (this.#waiting.size >= WAITING_MAX) {
-        reject(new LogUnavailable(`${WAITING_MAX} appends wait for the log already.`));
-        return;
-      }
-      this.#sent += 1;
-      const id = `00000000-0000-4000-8000-${this.#sent.toString(16).padStart(12, '0')}`;
-      const correlation = new shared.UUID();
-      correlation.setString(id);
-      request.setCorrelationId(correlation);
-      this.#waiting.set(id, { stream, call, since: this.#look, resolve, reject });
-      this.#nextLook ??= this.#timer.after(LOOK_MS, () => this.#giveUpOld());
+      this.#waiting.set(id, { stream, call, since: this.#looks, resolve, reject });
+      this.#cancelLook ??= this.#timer.after(LOOK_MS, () => this.#look());
       call.write(request);
     });
   }
 
   /** Ends the call; whoever still waits hears that the log is away. */
   close(): void {
-    this.#nextLook?.();
+    this.#cancelLook?.();
     this.#call?.cancel();
   }
 
-  async #open(): Promise<Call> {
+  #open(): Promise<AppendCall> {
     // Appends that come while it opens share the call.
     this.#opening ??= this.#begin().finally(() => {
       this.#opening = undefined;
@@ -161,35 +92,29 @@ export class Appends {
     return this.#opening;
   }
 
-  async #begin(): Promise<Call> {
-    const [metadata, options] = this.#connection.callArguments({}, { deadline: Infinity });
-    const create = this.#connection.GRPCStreamCreator(clients.StreamsClient, 'append', (client) => {
-      const created = client.batchAppend(metadata, options);
-      created.on('data', (answer) => this.#answered(answer));
-      created.on('error', (error) => this.#lose(created, error));
-      created.on('end', () => this.#lose(created, new LogUnavailable('The log hung up.')));
-      return created;
-    });
+  async #begin(): Promise<AppendCall> {
     try {
-      this.#call = await create();
-      return this.#call;
+      const call = await this.#connection.appends();
+      call.on('data', (bytes: Buffer) => this.#answered(appendAnswer(bytes)));
+      call.on('error', (error) => this.#lose(call, error));
+      call.on('end', () => this.#lose(call, new LogUnavailable('The log hung up.')));
+      this.#call = call;
+      return call;
     } catch (error) {
       throw logError(error, 'open a call for appends');
     }
   }
 
-  #answered(answer: StreamsModule.BatchAppendResp): void {
-    const id = answer.getCorrelationId()?.getString() ?? '';
+  #answered({ id, revision, position, refusal }: AppendAnswer): void {
     const waiting = this.#waiting.get(id);
     // A server may answer twice, or after nobody waits any more.
     if (!waiting) return;
     this.#waiting.delete(id);
-    const success = answer.getSuccess();
-    if (success) waiting.resolve(appendedOf(success));
-    else waiting.reject(refusalOf(waiting.stream, answer.getError()));
+    if (refusal) waiting.reject(refusalOf(waiting.stream, refusal));
+    else waiting.resolve({ revision, position });
   }
 
-  #lose(call: Call, cause: unknown): void {
+  #lose(call: AppendCall, cause: unknown): void {
     if (this.#call === call) this.#call = undefined;
     for (const [id, waiting] of this.#waiting) {
       if (waiting.call !== call) continue;
@@ -198,15 +123,16 @@ export class Appends {
     }
   }
 
-  #giveUpOld(): void {
-    this.#look += 1;
+  /** Gives up what was sent too long ago. */
+  #look(): void {
+    this.#looks += 1;
     for (const [id, { stream, since, reject }] of this.#waiting) {
       // In order of sending: those behind it are younger.
-      if (this.#look - since <= LOOKS_MAX) break;
+      if (this.#looks - since <= LOOKS_MAX) break;
       this.#waiting.delete(id);
       reject(new LogUnavailable(`The log did not answer an append to ${stream} in time.`));
     }
-    this.#nextLook =
-      this.#waiting.size > 0 ? this.#timer.after(LOOK_MS, () => this.#giveUpOld()) : undefined;
+    this.#cancelLook =
+      this.#waiting.size > 0 ? this.#timer.after(LOOK_MS, () => this.#look()) : undefined;
   }
 }

@@ -1,100 +1,54 @@
-import {
-  START,
-  streamNameFilter,
-  type AllStreamResolvedEvent,
-  type AllStreamSubscription,
-  type EventStoreDBClient,
-  type RecordedEvent,
-} from '@eventstore/db-client';
+import type { Connection, ReadCall } from './eventstoredb-connection.js';
 import { logError } from './eventstoredb-errors.js';
-import { LogUnavailable, type LogEvent, type Subscriber } from './event-store.js';
+import { subscriptionRequest } from './eventstoredb-requests.js';
+import type { ReadAnswer } from './eventstoredb-wire.js';
+import { LogUnavailable, type Subscriber } from './event-store.js';
 
-/** Windows of 32 considered events from one checkpoint to the next: one message for 256 others. */
-const CHECKPOINT_INTERVAL = 8;
-
-/** A position as EventStoreDB takes it. Numbers are exact up to 8 PiB of log. */
-export const placeOf = (position: number) => ({
-  commit: BigInt(position),
-  prepare: BigInt(position),
-});
-
-const record = (value: unknown): Readonly<Record<string, unknown>> =>
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-
-/** The event as the platform knows it. */
-export const logEventOf = (event: RecordedEvent): LogEvent => ({
-  id: event.id,
-  stream: event.streamId,
-  revision: Number(event.revision),
-  position: Number(event.position?.commit ?? -1),
-  type: event.type,
-  data: record(event.data),
-  metadata: record(event.metadata),
-});
-
-/** What stands in the driver's queue: events, and marks that were put between them in order. */
-type Queued = AllStreamResolvedEvent | Readonly<{ checkpoint: number }> | 'caught-up';
-
-/** What to follow: names of streams that begin with one of the prefixes, after a position. */
-export type Following = Readonly<{ prefixes: readonly string[]; after: number | undefined }>;
-
-/**
- * One subscription of the driver, told to a subscriber in order, one call at a time. The driver
- * reports checkpoints and `caughtUp` beside its queue of events; here they are queued among them.
- */
+/** One subscription, told to a subscriber in order, one call at a time. */
 export class Followed {
-  readonly #queue: AllStreamSubscription;
   readonly #subscriber: Subscriber;
-  #isConfirmed = false;
+  #call: ReadCall | undefined;
   #isOver = false;
-  #refuse: ((error: Error) => void) | undefined;
+  #confirmed: { resolve: () => void; reject: (error: Error) => void } | undefined;
 
-  constructor(client: EventStoreDBClient, following: Following, subscriber: Subscriber) {
+  constructor(subscriber: Subscriber) {
     this.#subscriber = subscriber;
-    this.#queue = client.subscribeToAll({
-      fromPosition: following.after === undefined ? START : placeOf(following.after),
-      filter: streamNameFilter({
-        prefixes: [...following.prefixes],
-        checkpointInterval: CHECKPOINT_INTERVAL,
-        checkpointReached: (_, { commit, prepare }) => {
-          // With another `prepare` it is no place that a subscription can begin after.
-          if (commit === prepare) this.#queue.push({ checkpoint: Number(commit) });
-        },
-      }),
-    });
-    this.#queue.on('caughtUp', () => this.#queue.push('caught-up'));
-    this.#queue.on('error', (error) => this.#end(error));
-    this.#queue.on('close', () => this.#end(new LogUnavailable('The log ended a subscription.')));
-    this.#queue.on('end', () => this.#end(new LogUnavailable('The log ended a subscription.')));
   }
 
-  /** Resolves once the server has taken the subscription, and begins to tell. */
-  begin(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#refuse = reject;
-      this.#queue.once('confirmation', () => {
-        this.#isConfirmed = true;
-        resolve();
+  /** Resolves once the server has taken the subscription. */
+  async begin(
+    connection: Connection,
+    prefixes: readonly string[],
+    after: number | undefined,
+  ): Promise<void> {
+    try {
+      const call = await connection.reads(subscriptionRequest(prefixes, after));
+      this.#call = call;
+      await new Promise<void>((resolve, reject) => {
+        this.#confirmed = { resolve, reject };
+        call.on('data', (answer: ReadAnswer) => this.#take(call, answer));
+        call.on('error', (error) => this.#end(error));
+        call.on('end', () => this.#end(new LogUnavailable('The log ended a subscription.')));
       });
-      this.#queue.on('data', (queued: Queued) => this.#take(queued));
-    });
+    } catch (error) {
+      throw logError(error, 'follow the log');
+    }
   }
 
   /** Ends it; the subscriber hears nothing more. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
     this.#isOver = true;
-    await this.#queue.unsubscribe();
+    return this.#cancel();
   }
 
-  #take(queued: Queued): void {
+  #take(call: ReadCall, answer: ReadAnswer): void {
     if (this.#isOver) return;
     try {
-      const told = this.#tell(queued);
+      const told = this.#tell(answer);
       if (!told) return;
-      this.#queue.pause();
+      call.pause();
       told.then(
-        () => this.#queue.resume(),
+        () => call.resume(),
         (error: unknown) => this.#end(error),
       );
     } catch (error) {
@@ -102,20 +56,40 @@ export class Followed {
     }
   }
 
-  #tell(queued: Queued): void | Promise<void> {
-    if (queued === 'caught-up') return this.#subscriber.caughtUp?.();
-    if ('checkpoint' in queued) return this.#subscriber.checkpoint?.(queued.checkpoint);
-    return queued.event && this.#subscriber.event(logEventOf(queued.event));
+  #tell(answer: ReadAnswer): void | Promise<void> {
+    switch (answer) {
+      case 'confirmed':
+        this.#confirmed?.resolve();
+        this.#confirmed = undefined;
+        return undefined;
+      case 'caught-up':
+        return this.#subscriber.caughtUp?.();
+      case 'no-stream':
+      case 'other':
+        return undefined;
+      default:
+        return 'checkpoint' in answer
+          ? this.#subscriber.checkpoint?.(answer.checkpoint)
+          : this.#subscriber.event(answer);
+    }
   }
 
   #end(cause: unknown): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    const error = logError(cause, 'follow the log');
-    const reason = error instanceof Error ? error : new LogUnavailable(String(error), { cause });
-    if (this.#isConfirmed) this.#subscriber.dropped(reason);
-    else this.#refuse?.(reason);
-    // What the driver still says of it is of no interest.
-    this.#queue.unsubscribe().catch(() => undefined);
+    const reason = logError(cause, 'follow the log');
+    if (this.#confirmed) this.#confirmed.reject(reason);
+    else this.#subscriber.dropped(reason);
+    void this.#cancel();
+  }
+
+  #cancel(): Promise<void> {
+    return new Promise((resolve) => {
+      // Not within a message's own turn: https://github.com/grpc/grpc-node/issues/1464
+      setImmediate(() => {
+        this.#call?.cancel();
+        resolve();
+      });
+    });
   }
 }

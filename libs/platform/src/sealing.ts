@@ -1,4 +1,10 @@
-import { createCipheriv, createDecipheriv, hash } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createSecretKey,
+  hash,
+  type KeyObject,
+} from 'node:crypto';
 import type { Random } from './clock.js';
 import { isRecord, type Json } from './event-shapes.js';
 import type { SubjectKey } from './keys.js';
@@ -33,20 +39,29 @@ export const canonicalTexts = (texts: Readonly<Record<string, string>>): string 
     .map((name) => `${JSON.stringify(name)}:${JSON.stringify(texts[name])}`)
     .join()}}`;
 
+const keyObjects = new WeakMap<SubjectKey, KeyObject>();
+
+/** The key as OpenSSL has it: four times as fast as its bytes (Node 24: 3 us instead of 12). */
+const keyObjectOf = (key: SubjectKey): KeyObject => {
+  let object = keyObjects.get(key);
+  if (!object) keyObjects.set(key, (object = createSecretKey(key.secret)));
+  return object;
+};
+
 const boundTo = ({ id, type }: Bound): Buffer => Buffer.from(`${id}:${type}`, 'utf8');
 
 /** Seals texts under a person's key, with a commitment that outlives the key. */
 export const seal = (
   texts: Readonly<Record<string, string>>,
   bound: Bound,
-  { secret }: SubjectKey,
+  key: SubjectKey,
   random: Random,
 ): Pick<Sealed, 'box' | 'commit'> => {
   const chance = random.bytes(SALT_BYTES + NONCE_BYTES);
   const salt = chance.toString('base64', 0, SALT_BYTES);
   const nonce = chance.subarray(SALT_BYTES);
   const plaintext = canonicalTexts({ ...texts, salt });
-  const cipher = createCipheriv(CIPHER, secret, nonce);
+  const cipher = createCipheriv(CIPHER, keyObjectOf(key), nonce);
   cipher.setAAD(boundTo(bound));
   const inner = [cipher.update(plaintext, 'utf8'), cipher.final()];
   const box = Buffer.concat([nonce, ...inner, cipher.getAuthTag()]).toString('base64');
@@ -54,10 +69,12 @@ export const seal = (
 };
 
 /** Opens a box. Throws when it was changed, moved, or is not what was committed to. */
-export const unseal = ({ box, commit }: Sealed, bound: Bound, { secret }: SubjectKey): Json => {
+export const unseal = ({ box, commit }: Sealed, bound: Bound, key: SubjectKey): Json => {
   const bytes = Buffer.from(box, 'base64');
   const nonce = bytes.subarray(0, NONCE_BYTES);
-  const decipher = createDecipheriv(CIPHER, secret, nonce, { authTagLength: TAG_BYTES });
+  const decipher = createDecipheriv(CIPHER, keyObjectOf(key), nonce, {
+    authTagLength: TAG_BYTES,
+  });
   decipher.setAAD(boundTo(bound));
   decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
   const inner = bytes.subarray(NONCE_BYTES, -TAG_BYTES);
