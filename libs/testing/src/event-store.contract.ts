@@ -239,6 +239,21 @@ const ending = (opened: () => EventStore) => {
     expect(drops).toEqual([]);
   });
 
+  it('leaves other subscribers, readers and writers alone when one closes', async () => {
+    const prefix = `ours${randomUUID()}-`;
+    const [staying, leaving] = [listening(), listening()];
+    const stays = await opened().subscribe([prefix], undefined, staying.subscriber);
+    const leaves = await opened().subscribe([prefix], undefined, leaving.subscriber);
+    const reads = Array.from({ length: 20 }, () => opened().read(`${prefix}1`, 0));
+    const writes = many(20).map((event) => opened().append(`${prefix}1`, 'any', [event]));
+    await leaves.close();
+    await Promise.all([...reads, ...writes]);
+    await opened().append(`${prefix}1`, 'any', many(5));
+    await until(() => staying.events().length === 25);
+    await stays.close();
+    expect(staying.drops).toEqual([]);
+  });
+
   it('drops a subscriber that fails, once, and says why', async () => {
     const prefix = `ours${randomUUID()}-`;
     const drops: Error[] = [];
