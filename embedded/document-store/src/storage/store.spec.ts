@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { open } from 'lmdb';
-import { type Document, MongoClient } from 'mongodb';
+import { BSON, type Document, MongoClient } from 'mongodb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startDocumentStore } from '../index.js';
 import { Store } from './store.js';
@@ -145,6 +146,16 @@ describe('a write that fails in an unforeseen way', () => {
   });
 });
 
+/** An OP_MSG that asks for a whole collection. */
+function findMessage(name: string): Buffer {
+  const body = BSON.serialize({ find: name, $db: 'test' });
+  const message = Buffer.alloc(21 + body.length);
+  message.writeInt32LE(message.length, 0);
+  message.writeInt32LE(2013, 12);
+  message.set(body, 21);
+  return message;
+}
+
 async function keysIn(path: string): Promise<number> {
   const root = open({ path, noSubdir: false, encoding: 'binary', overlappingSync: false });
   const data = root.openDB<Buffer, Buffer>('data', { keyEncoding: 'binary', encoding: 'binary' });
@@ -246,6 +257,21 @@ describe('a data folder', () => {
         { timeout: 20_000 },
       )
       .toBe(0);
+  });
+
+  it('is given back though a client does not read its answers', async () => {
+    const server = await start();
+    const client = await new MongoClient(`mongodb://127.0.0.1:${server.port}`).connect();
+    const text = 'x'.repeat(15 * 1024 * 1024);
+    await client.db('test').collection('lines').insertOne({ text });
+    await client.close();
+    const deaf = connect(server.port, '127.0.0.1').pause();
+    deaf.on('error', () => undefined);
+    for (let ask = 0; ask < 20; ask++) deaf.write(findMessage('lines'));
+    await expect.poll(() => deaf.bytesWritten).toBeGreaterThan(0);
+    server.child.kill('SIGTERM');
+    expect(await server.ended).toBe(0);
+    deaf.destroy();
   });
 
   it('goes with the process when it is ephemeral', async () => {

@@ -6,6 +6,10 @@ export type Answer = (request: Request) => Promise<Buffer> | Buffer;
 
 /** A client that sends on without waiting is read no further above this, bytes. */
 const UNREAD_BYTES_MAX = 64 * 1024 * 1024;
+/** A client that does not read its answers gets no more of them above this, bytes. */
+const UNSENT_BYTES_MAX = 64 * 1024 * 1024;
+/** Time for a client to take its last answers when the server stops, ms. */
+const GRACE_MS = 2_000;
 const HEADER_BYTES = 16;
 
 /** One client's connection: cuts its bytes into messages and answers them in order. */
@@ -34,6 +38,8 @@ export class Connection {
   async end(): Promise<void> {
     this.isEnding = true;
     this.socket.pause();
+    const grace = setTimeout(() => this.socket.destroy(), GRACE_MS);
+    this.socket.once('close', () => clearTimeout(grace));
     await this.working;
     this.socket.destroySoon();
   }
@@ -46,6 +52,7 @@ export class Connection {
         const reply = this.answer(request);
         const document = reply instanceof Promise ? await reply : reply;
         if (request.expectsReply) this.send(replyHead(request, document), document);
+        if (this.socket.writableLength > UNSENT_BYTES_MAX) await this.drained();
       }
     } catch {
       this.socket.destroy();
@@ -61,6 +68,14 @@ export class Connection {
     this.socket.write(head);
     this.socket.write(document);
     this.socket.uncork();
+  }
+
+  /** Resolves when what was sent is taken, or nobody is there to take it. */
+  private async drained(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.socket.once('drain', resolve);
+      this.socket.once('close', resolve);
+    });
   }
 
   /** The next whole message, or undefined until more bytes have come. */
