@@ -68,13 +68,10 @@ export const rebuild = async (
   let folded = began;
   const swap = async (name: string, at: number): Promise<RebuiltView> => {
     const live = (await ports.writer.checkpoints()).get(name);
+    const before = compare && live?.scanned === at ? await digestOf(ports.writer, name) : undefined;
+    // A projector that was killed may have written documents ahead of its checkpoint.
     const digests =
-      compare && live?.scanned === at
-        ? {
-            before: await digestOf(ports.writer, name),
-            after: await digestOf(next, name),
-          }
-        : {};
+      before && before.newest <= at ? { before, after: await digestOf(next, name) } : {};
     const parked = (await next.parked(name)).map(({ stream }) => stream);
     await ports.views.swap(name);
     return { view: name, ...digests, parked };

@@ -176,8 +176,7 @@ export class MemoryViewWriter extends ViewWriter {
     await this.#store.reach();
     for (const [view, generation] of views) {
       const at = this.#store.checkpoints.get(view + this.#suffix);
-      if (at?.generation !== generation || at.hold)
-        throw new ViewsHeld(`The view ${view} is being replaced.`);
+      if (at?.generation !== generation) throw new ViewsHeld(`The view ${view} was replaced.`);
       if (at.scanned < to.scanned)
         this.#store.checkpoints.set(view + this.#suffix, { ...at, ...to });
     }

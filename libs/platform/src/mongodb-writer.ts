@@ -118,7 +118,6 @@ export class MongoViewWriter extends ViewWriter {
         filter: {
           _id: this.#named(view),
           generation,
-          hold: { $exists: false },
           scanned: { $lt: scanned },
         },
         update: { $set: { position, eventId, scanned } },
@@ -130,10 +129,9 @@ export class MongoViewWriter extends ViewWriter {
     if (matchedCount === views.size) return;
     const found = await this.checkpoints();
     for (const [view, generation] of views) {
-      const at = found.get(view);
       // One that is as far or further on is another projector's work, and as good.
-      if (at?.generation === generation && !at.hold) continue;
-      throw new ViewsHeld(`The view ${view} is being replaced.`);
+      if (found.get(view)?.generation === generation) continue;
+      throw new ViewsHeld(`The view ${view} was replaced.`);
     }
   }
 

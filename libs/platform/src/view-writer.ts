@@ -8,14 +8,17 @@ export const NEXT = '.next';
 /** A document as a view keeps it; of a deleted one only its guard is left (`gone`). */
 export type Kept = Stored<object> & Readonly<{ gone?: true }>;
 
-/** How far a view is. Only who knows its `generation` may move it, and nobody while it is held. */
+/** How far a view is. Only who knows its `generation` may move it. */
 export type ViewCheckpoint = Checkpoint &
   Readonly<{
     /** The log was looked through to here; nothing after `position` was for the view. */
     scanned: number;
     /** Grows when the view is replaced: writers of the old one are turned away. */
     generation: number;
-    /** Who holds the view still, and a count that grows as long as they live. */
+    /**
+     * Who asks that the view stand still, and a count that grows as long as they live. Projectors
+     * end the batch under way, then say that they have stopped.
+     */
     hold?: Readonly<{ by: string; beat: number }>;
   }>;
 
@@ -43,7 +46,7 @@ export class ViewsUnavailable extends Error {
   override readonly name = 'ViewsUnavailable';
 }
 
-/** A view is being replaced: whoever writes it stops, and starts again from its checkpoint. */
+/** A view was or is being replaced: whoever writes it starts again from its checkpoint. */
 export class ViewsHeld extends Error {
   override readonly name = 'ViewsHeld';
 }
@@ -71,8 +74,8 @@ export abstract class ViewWriter {
   /** The checkpoints of all views that have been prepared. */
   abstract checkpoints(): Promise<ReadonlyMap<string, ViewCheckpoint>>;
   /**
-   * Moves views forward, by name and generation, never back. Throws `ViewsHeld` when one is held or
-   * of another generation.
+   * Moves views forward, by name and generation, never back. Throws `ViewsHeld` when one is of
+   * another generation.
    */
   abstract save(
     views: ReadonlyMap<string, number>,
@@ -93,7 +96,7 @@ export abstract class ViewSwitch {
   abstract next(): ViewWriter;
   /** Empties `<view>.next` of what an interrupted rebuild left. */
   abstract clear(view: string): Promise<void>;
-  /** Holds views still, all or none. Throws `ViewsHeld` when another holds one. */
+  /** Asks that views stand still, all or none. Throws `ViewsHeld` when another holds one. */
   abstract hold(views: readonly string[], by: string): Promise<void>;
   /** Says that the holder lives. */
   abstract renew(views: readonly string[], by: string): Promise<void>;
