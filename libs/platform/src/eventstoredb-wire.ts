@@ -89,8 +89,9 @@ const only = <T>(fields: Fields, wanted: number, read: () => T, otherwise: T): T
 
 const textIn = (fields: Fields, field: number): string =>
   only(fields, field, () => fields.text(), '');
+/** A number that is 0 is not written (proto3). */
 const numberIn = (fields: Fields, field: number): number =>
-  only(fields, field, () => fields.number(), -1);
+  only(fields, field, () => fields.number(), 0);
 
 const record = (json: string): Readonly<Record<string, unknown>> => {
   try {
@@ -148,7 +149,7 @@ const recordedEvent = (fields: Fields): LogEvent => {
     id: '',
     stream: '',
     revision: 0,
-    position: -1,
+    position: 0,
     type: '',
     data: {},
     metadata: {},
