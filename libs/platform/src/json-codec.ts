@@ -39,7 +39,7 @@ export class JsonCodec extends Codec {
     const texts = takenFrom(open, shape.personal);
     if (texts) {
       const subject = String(open[shape.subject]);
-      const key = this.#found(subject) ?? (await this.#keys.ensure(subject));
+      const key = await this.#keys.ensure(subject);
       if (!key) throw new UnreadableEvent(`${type} cannot be sealed: ${subject} was erased.`);
       open['sealed'] = { subject, ...seal(texts, { id, type }, key, this.#random) };
     }
@@ -94,12 +94,6 @@ export class JsonCodec extends Codec {
     const filled = { ...data };
     if (texts) fillBlanks(filled, shape);
     return filled;
-  }
-
-  /** The key where it is at hand; a promise of one is left to `ensure`. */
-  #found(subject: string): SubjectKey | undefined {
-    const key = this.#keys.find(subject);
-    return key instanceof Promise ? undefined : key;
   }
 }
 

@@ -53,6 +53,7 @@ export class LocalKeys extends Keys {
   #synced = 0;
   #wanted = new Set<string>();
   #making: Promise<void> | undefined;
+  #syncing: Promise<void> | undefined;
 
   private constructor(
     [path, master]: readonly [string, Buffer],
@@ -96,7 +97,7 @@ export class LocalKeys extends Keys {
     if (!this.#slots.has(id)) await this.#make(id);
     if (!this.#slots.has(id)) throw new Error(`${this.#path} did not take a key for ${id}.`);
     // Another process's slot may be in the file and not on the disk yet.
-    if ((this.#slots.get(id) ?? 0) >= this.#synced) await this.#sync();
+    while ((this.#slots.get(id) ?? 0) >= this.#synced) await this.#sync();
     return found ?? this.find(id);
   }
 
@@ -174,12 +175,21 @@ export class LocalKeys extends Keys {
   async #append(slots: readonly Buffer[]): Promise<void> {
     const bytes = Buffer.concat(slots);
     const { bytesWritten } = await this.#appending.write(bytes);
+    await this.#syncing;
     await this.#sync();
     if (bytesWritten < bytes.length)
       throw new Error(`${this.#path}: only ${bytesWritten} of ${bytes.length} bytes were written.`);
   }
 
-  async #sync(): Promise<void> {
+  /** Brings all that was in the file when it began to the disk; who comes meanwhile waits along. */
+  #sync(): Promise<void> {
+    this.#syncing ??= this.#syncNow().finally(() => {
+      this.#syncing = undefined;
+    });
+    return this.#syncing;
+  }
+
+  async #syncNow(): Promise<void> {
     this.#readTail();
     const read = this.#read;
     await this.#appending.datasync();
