@@ -1,4 +1,10 @@
-import { MongoClient, MongoError, MongoNetworkError, MongoServerSelectionError } from 'mongodb';
+import {
+  MongoBulkWriteError,
+  MongoClient,
+  MongoError,
+  MongoNetworkError,
+  MongoServerSelectionError,
+} from 'mongodb';
 import type { ViewIndex } from '#domain';
 import { ViewsUnavailable } from './view-writer.js';
 
@@ -26,7 +32,15 @@ export const connectMongo = (url: string): MongoClient =>
     maxPoolSize: 16,
   });
 
+/**
+ * The driver wraps what breaks a bulk off; one in which no operation was refused has failed on its
+ * way, with some of it perhaps done.
+ */
+const isBrokenOff = (error: unknown): boolean =>
+  error instanceof MongoBulkWriteError && [error.writeErrors].flat().length === 0;
+
 const isOutage = (error: unknown): boolean =>
+  isBrokenOff(error) ||
   error instanceof MongoNetworkError ||
   error instanceof MongoServerSelectionError ||
   (error instanceof MongoError &&
