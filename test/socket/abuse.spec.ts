@@ -242,7 +242,7 @@ it('[abuse 39] makes one who connects all the time wait', async () => {
 it('[abuse 42] ignores forged fields of a recovery that does not exist', async () => {
   const token = await tokenFor(stranger());
   const bare = await connectBare(url, token, { pid: 'guessed', offset: 'guessed' });
-  expect(bare.socket.recovered).toBe(false);
+  expect(bare.socket.recovered).not.toBe(true);
   expect((await bare.ask('resume', { v: 1, cursor: null })).data).toMatchObject({ facts: [] });
   bare.socket.disconnect();
 });
@@ -285,8 +285,7 @@ it('[abuse 44] answers a payload of the wrong kind', async () => {
     { ...message(), data: null },
     { ...message(), data: { conversationId, text: 42 } },
   ];
-  const nested = JSON.parse(`${'['.repeat(5_000)}${']'.repeat(5_000)}`) as unknown;
-  for (const payload of [...payloads, nested])
+  for (const payload of payloads)
     for (const name of ['message.send', 'resume', 'receipt.mark', 'auth.refresh']) {
       const bare = await connectedAs(stranger());
       const { ok, error } = await bare.ask(name, payload);
@@ -298,6 +297,12 @@ it('[abuse 44] answers a payload of the wrong kind', async () => {
   const polluted = await adaAgain();
   const json = JSON.stringify(message()).replace('{', '{"__proto__":{"isAdmin":true},');
   polluted.socket.io.engine.write(`27["message.send",${json}]`);
+  // As text: the client's own library does not go so deep.
+  const nested = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+  polluted.socket.io.engine.write(`26["message.send",${nested}]`);
+  polluted.socket.io.engine.write(
+    `25["message.send",{"v":1,"id":"${randomUUID()}","data":${nested}}]`,
+  );
   polluted.socket.io.engine.write(`28["resume",{"constructor":{"prototype":{}},"v":1}]`);
   expect((await polluted.ask('resume', null)).error?.code).toBe('bad_request');
   expect(({} as { isAdmin?: boolean }).isAdmin).toBeUndefined();

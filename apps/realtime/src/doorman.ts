@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Server, Socket } from 'socket.io';
 import { z } from 'zod';
-import { Rejection } from '#domain';
+import { Rejection, type RejectionCode } from '#domain';
 import { CONFIG } from '#commands';
 import {
   AccessTokens,
@@ -26,6 +26,8 @@ const PERSON_LIMIT: Limit = { name: 'connects', burst: 30, perSecond: 2, onStore
 /** Unknown namespaces one connection may ask for (abuse 38). */
 const NAMESPACES_MAX = 5;
 
+/** The revision of Engine.IO that is spoken here; the one before has other pings (abuse 37). */
+const PROTOCOL = '4';
 /** Where a token may not travel: queries end up in logs (abuse 34). */
 const SECRETS_IN_QUERY = ['token', 'access_token', 'auth', 'authorization'] as const;
 const LOOPBACK_NAMES = new Set(['localhost', '127.0.0.1', '[::1]']);
@@ -76,21 +78,22 @@ export class Doorman {
     this.#isLimiting = config.RATE_LIMIT_COMMANDS;
   }
 
-  /** Engine.IO's `allowRequest`: foreign origins and tokens in the query are refused by 403. */
-  async allowRequest(
-    request: IncomingMessage,
-    answer: (reason: string | null | undefined, allowed: boolean) => void,
-  ): Promise<void> {
+  /**
+   * Engine.IO's `allowRequest`. A refusal is written here, because Engine.IO answers every refused
+   * upgrade by 400, whatever its reason.
+   */
+  async allowRequest(request: IncomingMessage, allow: () => void): Promise<void> {
     const { origin } = request.headers;
-    if (origin !== undefined && !this.#isAllowed(origin)) return answer('foreign_origin', false);
     const { searchParams } = new URL(request.url ?? '/', 'ws://localhost');
+    if (searchParams.get('EIO') !== PROTOCOL)
+      return turnAway(request, '400 Bad Request', 'bad_request', 'This speaks Engine.IO 4.');
     if (SECRETS_IN_QUERY.some((name) => searchParams.has(name)))
-      return answer('token_in_query', false);
-    if ((await this.#wait(ADDRESS_LIMIT, addressOf(request))) === 0) return answer(null, true);
-    // Engine.IO has no 429, so it is said on the wire itself.
-    request.socket.end(
-      'HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nConnection: close\r\n\r\n',
-    );
+      return turnAway(request, '403 Forbidden', 'forbidden', 'Show the token in `auth`.');
+    if (origin !== undefined && !this.#isAllowed(origin))
+      return turnAway(request, '403 Forbidden', 'forbidden', 'Not from this origin.');
+    if ((await this.#wait(ADDRESS_LIMIT, addressOf(request))) > 0)
+      return turnAway(request, '429 Too Many Requests', 'rate_limited', 'Connects too often.');
+    allow();
   }
 
   #isAllowed(origin: string): boolean {
@@ -149,6 +152,21 @@ export class Doorman {
     return asked <= NAMESPACES_MAX;
   }
 }
+
+/** Answers an upgrade by a status and a reason, and hangs up. */
+const turnAway = (
+  { socket }: IncomingMessage,
+  status: string,
+  code: RejectionCode,
+  detail: string,
+): void => {
+  const body = JSON.stringify({ status: Number(status.slice(0, 3)), code, detail });
+  const retry = code === 'rate_limited' ? 'Retry-After: 1\r\n' : '';
+  socket.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: application/problem+json\r\n${retry}` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+};
 
 /** A trusted proxy on this machine appends who it speaks for; what came before is hearsay. */
 const addressOf = ({ socket, headers }: IncomingMessage): string => {

@@ -94,9 +94,7 @@ export class Resume {
   #fail(error: unknown): never {
     if (error instanceof Rejection || error instanceof LogUnavailable) throw error;
     this.#logger.warn(`A resume failed: ${String(error)}`);
-    throw new Rejection('unavailable', 'What was missed cannot be read now; try again.', {
-      cause: String(error),
-    });
+    return reject('unavailable', 'What was missed cannot be read now; try again.');
   }
 
   /** A new device: hears from here on, what came before is in the REST history. */

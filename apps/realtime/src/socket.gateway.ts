@@ -60,7 +60,8 @@ export class SocketGateway
     request: IncomingMessage,
     answer: (reason: string | null | undefined, allowed: boolean) => void,
   ): void {
-    this.doorman.allowRequest(request, answer).catch((error: unknown) => {
+    const allow = () => answer(null, true);
+    this.doorman.allowRequest(request, allow).catch((error: unknown) => {
       answer(String(error), false);
     });
   }
