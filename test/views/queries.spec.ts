@@ -14,15 +14,11 @@ const SAMPLES = {
   membersAfter: QUERIES.membersAfter(SOME, PERSON, 50),
   factAfterSeq: QUERIES.factAfterSeq(SOME, 10),
   factBeforeSeq: QUERIES.factBeforeSeq(SOME, 10),
-  factsBySeq: QUERIES.factsBySeq(SOME, { before: 100 }, 50),
   factsWithin: QUERIES.factsWithin(SOME, STRETCH, -1, 50),
   messageBefore: QUERIES.messageBefore(SOME, 10),
   factsBetween: QUERIES.factsBetween([SOME, OTHER], STRETCH, 200),
-  changedConversations: QUERIES.changedConversations([SOME, OTHER], 10),
   ownReceiptsMoved: QUERIES.ownReceiptsMoved(PERSON, STRETCH, 1_000),
   receiptsMoved: QUERIES.receiptsMoved([SOME, OTHER], STRETCH, 1_000),
-  readersOf: QUERIES.readersOf(SOME, 10, 50),
-  userByUsername: QUERIES.userByUsername('ann'),
 } as const satisfies Readonly<Record<keyof typeof QUERIES, ViewQuery>>;
 
 /** Questions by id: of readers, of the runner, of a dump. */

@@ -43,20 +43,6 @@ export const QUERIES = {
     sort: { seq: -1 },
     limit: 1,
   }),
-  /** Facts of a conversation's order by seq, forwards (`after`) or backwards (`before`). */
-  factsBySeq: (
-    conversationId: string,
-    seq: Readonly<{ after: number } | { before: number }>,
-    limit: number,
-  ) => ({
-    view: 'history',
-    filter: {
-      conversationId,
-      seq: 'after' in seq ? { $gt: Math.max(-1, seq.after) } : { $lt: seq.before, $gte: 0 },
-    },
-    sort: { seq: 'after' in seq ? 1 : -1 },
-    limit,
-  }),
   /** Facts of a conversation's order within a stay, both places inclusive, from either end. */
   factsWithin: (
     conversationId: string,
@@ -90,11 +76,6 @@ export const QUERIES = {
     sort: { position: 1 },
     limit,
   }),
-  /** Which of some conversations changed after a place in the log; asked by id. */
-  changedConversations: (conversationIds: readonly string[], after: number) => ({
-    view: 'conversations',
-    filter: { _id: { $in: conversationIds }, position: { $gt: after } },
-  }),
   /** A person's own marks that moved in a stretch of the log, newest first. */
   ownReceiptsMoved: (userId: string, { from, to }: Stretch, limit: number) => ({
     view: 'receipts',
@@ -112,13 +93,4 @@ export const QUERIES = {
     sort: { position: -1 },
     limit,
   }),
-  /** Who has read a conversation up to a seq or beyond. */
-  readersOf: (conversationId: string, seq: number, limit: number) => ({
-    view: 'receipts',
-    filter: { conversationId, read: { $gte: seq } },
-    sort: { read: 1 },
-    limit,
-  }),
-  /** Who shows a username. */
-  userByUsername: (username: string) => ({ view: 'users', filter: { username }, limit: 1 }),
 } as const satisfies Readonly<Record<string, (...asked: never[]) => ViewQuery>>;

@@ -50,11 +50,7 @@ const marksByMember = (marks: readonly Mark[]): ReadonlyMap<string, readonly Mar
 export const receipts: Projection<ReceiptView, ConversationEvent | ReceiptEvent> = {
   name: 'receipts',
   streams: ['conversation-', 'receipts-'],
-  indexes: [
-    { key: { userId: 1, position: 1 } },
-    { key: { conversationId: 1, read: 1 } },
-    { key: { conversationId: 1, position: 1 } },
-  ],
+  indexes: [{ key: { userId: 1, position: 1 } }, { key: { conversationId: 1, position: 1 } }],
   keysOf: (event: Recorded<ConversationEvent | ReceiptEvent>) => {
     if (event.type === 'MessageSent') return [memberKey(event.data.conversationId, event.data.by)];
     return event.type === 'MarksMoved' ? [...marksByMember(event.data.marks).keys()] : [];

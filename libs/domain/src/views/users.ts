@@ -13,7 +13,7 @@ export type UserView = Readonly<{
 export const users: Projection<UserView, UserEvent> = {
   name: 'users',
   streams: ['user-'],
-  indexes: [{ key: { username: 1 } }],
+  indexes: [],
   keysOf: ({ data }) => [data.userId],
   evolve: (view, { type, data }) => {
     if (type === 'UserRegistered') return { name: data.name, registeredAt: data.at, devices: [] };
