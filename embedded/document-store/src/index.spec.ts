@@ -727,6 +727,7 @@ describe('indexes', () => {
     });
     expect(await ids({ who: { $in: ['u1', 'v1'] } })).toHaveLength(50 + 40 - 10);
     expect((await access({}, { who: 1 })).stages[0]).toBe('SORT');
+    expect((await access({ who: 'u1' }, { who: 1 })).stages[0]).toBe('SORT');
     expect(await ids({ who: { $gt: 'u2', $lt: 'v1' } })).toHaveLength(
       (
         await things

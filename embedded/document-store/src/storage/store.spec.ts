@@ -265,10 +265,15 @@ describe('a data folder', () => {
     const text = 'x'.repeat(15 * 1024 * 1024);
     await client.db('test').collection('lines').insertOne({ text });
     await client.close();
-    const deaf = connect(server.port, '127.0.0.1').pause();
+    const deaf = connect(server.port, '127.0.0.1');
     deaf.on('error', () => undefined);
     for (let ask = 0; ask < 20; ask++) deaf.write(findMessage('lines'));
-    await expect.poll(() => deaf.bytesWritten).toBeGreaterThan(0);
+    await new Promise<void>((resolve) => {
+      deaf.once('data', () => {
+        deaf.pause();
+        resolve();
+      });
+    });
     server.child.kill('SIGTERM');
     expect(await server.ended).toBe(0);
     deaf.destroy();
