@@ -2,7 +2,7 @@
 export type Chunk = Readonly<{ base: number; bytes: Buffer }>;
 
 /** Newest bytes of the log kept in memory, for readers that are nearly there. */
-const CACHE_BYTES_MAX = 16 * 1024 * 1024;
+const CACHE_BYTES_MAX = 8 * 1024 * 1024;
 /** Places of dropped chunks are closed up together: moving a long array's items costs time. */
 const DROPPED_MAX = 1_024;
 

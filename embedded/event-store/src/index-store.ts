@@ -1,6 +1,6 @@
-import { open, type Database, type RootDatabase } from 'lmdb';
-import { rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { open, type Database, type RootDatabase, type RootDatabaseOptionsWithPath } from 'lmdb';
+import { IndexFolder } from './index-folder.js';
+import { stopAtOnce } from './stop.js';
 import type { StreamState } from './stream-state.js';
 
 /** An event's entry in the index. */
@@ -22,8 +22,6 @@ const INDEX_VERSION = 2;
 /** Addresses, not bytes on disk: how far the index may grow. */
 const MAP_BYTES = 2 ** 40;
 
-/** The part of LMDB's figures that says how long its file must be. */
-type PageStats = { pageSize: number; lastPageNumber: number };
 type Pending = { state: StreamState; first: number; entries: IndexEntry[] };
 type Waiting = Map<string, Pending>;
 type Bytes = Database<Buffer, Buffer>;
@@ -77,6 +75,7 @@ const encodeEntry = ({ position, id }: IndexEntry): Buffer => {
  * is missing, damaged or behind, so it is written late and in bulk.
  */
 export class IndexStore {
+  readonly #place: IndexFolder;
   readonly #root: RootDatabase;
   readonly #streams: Bytes;
   readonly #entries: Bytes;
@@ -94,8 +93,9 @@ export class IndexStore {
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
 
-  private constructor(root: RootDatabase) {
+  private constructor(place: IndexFolder, root: RootDatabase) {
     const binary = { encoding: 'binary', keyEncoding: 'binary' } as const;
+    this.#place = place;
     this.#root = root;
     this.#streams = root.openDB({ name: 'streams', ...binary });
     this.#entries = root.openDB({ name: 'entries', ...binary });
@@ -108,33 +108,25 @@ export class IndexStore {
 
   /** Opens the index of a data folder; one that is damaged or of another form is made anew. */
   static async open(folder: string): Promise<IndexStore> {
-    const path = join(folder, 'index');
-    try {
-      const index = new IndexStore(openRoot(path));
-      if (await index.#isWhole(path)) return index;
+    const place = new IndexFolder(folder);
+    const defect = await place.defect();
+    if (defect === undefined) {
+      await place.beginTrial();
+      const index = new IndexStore(place, openRoot(place.path));
+      if (index.#meta.get('version') === INDEX_VERSION) return index;
       await index.#root.close();
-    } catch (error) {
-      process.stderr.write(`event-store: ${path} cannot be opened (${String(error)}).\n`);
     }
-    await rm(path, { recursive: true, force: true });
-    const fresh = new IndexStore(openRoot(path));
+    await place.empty();
+    await place.beginTrial();
+    const fresh = new IndexStore(place, openRoot(place.path));
     await fresh.#meta.put('version', INDEX_VERSION);
     return fresh;
-  }
-
-  /** LMDB maps its file: touching a page that a cut took away would end the process (SIGBUS). */
-  async #isWhole(path: string): Promise<boolean> {
-    // Typed as an empty object, though its figures are documented.
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    const { pageSize, lastPageNumber } = this.#root.getStats() as PageStats;
-    const { size } = await stat(join(path, 'data.mdb'));
-    return size >= (lastPageNumber + 1) * pageSize && this.#meta.get('version') === INDEX_VERSION;
   }
 
   /** Throws an index away, for one that is rebuilt from the log. */
   static async fresh(index: IndexStore, folder: string): Promise<IndexStore> {
     await index.#root.close();
-    await rm(join(folder, 'index'), { recursive: true, force: true });
+    await index.#place.empty();
     return IndexStore.open(folder);
   }
 
@@ -222,6 +214,11 @@ export class IndexStore {
     this.#timer ??= setTimeout(() => void this.flush(), delayMs);
   }
 
+  /** Waits while too much waits to be written: for who adds faster than appends come. */
+  async roomy(): Promise<void> {
+    if (this.#count >= PENDING_MAX) await this.flush();
+  }
+
   /** Writes what waits. A failure (a full disk) is told, and tried again later. */
   flush(): Promise<void> {
     clearTimeout(this.#timer);
@@ -240,34 +237,43 @@ export class IndexStore {
     this.#count = 0;
     const numbers = this.#numbers;
     try {
-      await this.#root.batch(() => this.#putAll(reached));
-      // Reads must see what was written before it stops answering from memory.
+      await this.#root.transaction(() => this.#putAll(reached));
+      // Reads must see what was written before it stops being answered from memory.
       this.#root.resetReadTxn();
       this.#reached = reached;
     } catch (error) {
-      process.stderr.write(`event-store: the index cannot be written (${String(error)}).\n`);
+      await this.#outlast(await causeOf(error));
       this.#numbers = numbers;
       this.#takeBack();
-      this.#later(RETRY_DELAY_MS);
     }
     this.#flushing = new Map();
     this.#flushingIds = new Map();
+  }
+
+  /** A full disk is waited out; anything else means that the index itself is broken. */
+  async #outlast({ code, message }: IndexFailure): Promise<void> {
+    if (code <= 0) {
+      await this.condemn();
+      stopAtOnce(`the index is damaged (${message}); stopping, to rebuild it at the next start.`);
+    }
+    process.stderr.write(`event-store: the index cannot be written yet (${message}).\n`);
+    this.#later(RETRY_DELAY_MS);
   }
 
   #putAll(reached: number): void {
     for (const [stream, { state, first, entries }] of this.#flushing) {
       const key = Buffer.from(stream);
       const number = this.#numberOf(stream) ?? this.#numbers++;
-      void this.#streams.put(key, encodeState(number, state));
+      this.#streams.putSync(key, encodeState(number, state));
       for (const [at, entry] of entries.entries()) {
         const revision = Buffer.allocUnsafe(6);
         revision.writeUIntBE(first + at, 0, 6);
-        void this.#entries.put(entryKey(number, first + at), encodeEntry(entry));
-        void this.#ids.put(idEntryKey(number, entry.id), revision);
+        this.#entries.putSync(entryKey(number, first + at), encodeEntry(entry));
+        this.#ids.putSync(idEntryKey(number, entry.id), revision);
       }
     }
-    void this.#meta.put('numbers', this.#numbers);
-    void this.#meta.put('reached', reached);
+    this.#meta.putSync('numbers', this.#numbers);
+    this.#meta.putSync('reached', reached);
   }
 
   /** What could not be written waits again, before what came since. */
@@ -284,9 +290,14 @@ export class IndexStore {
     this.#pendingIds = this.#flushingIds;
   }
 
+  /** The index has shown that it can be used. */
+  async trusted(): Promise<void> {
+    await this.#place.endTrial();
+  }
+
   /** Marks the index as not to be trusted: the next start rebuilds it. */
   async condemn(): Promise<void> {
-    await this.#meta.put('version', 0);
+    await this.#place.beginTrial();
   }
 
   async close(): Promise<void> {
@@ -294,8 +305,32 @@ export class IndexStore {
     clearTimeout(this.#timer);
     await this.#root.flushed;
     await this.#root.close();
+    await this.#place.endTrial();
   }
 }
 
 const openRoot = (path: string): RootDatabase =>
-  open({ path, mapSize: MAP_BYTES, maxDbs: 8, overlappingSync: false, cache: false });
+  open({
+    path,
+    mapSize: MAP_BYTES,
+    maxDbs: 8,
+    overlappingSync: false,
+    cache: false,
+    // Keys are looked up one by one: pages beside them would only fill memory.
+    noReadAhead: true,
+  } as RootDatabaseOptionsWithPath);
+
+/** Why a write failed: a positive code is the system's (errno), a negative one LMDB's own. */
+type IndexFailure = Readonly<{ code: number; message: string }>;
+
+/** Whether a rejection is one of those that LMDB leaves behind beside the one that `flush` handles. */
+export const isIndexFailure = (reason: unknown): boolean =>
+  reason instanceof Error && 'commitError' in reason;
+
+const causeOf = async (reason: unknown): Promise<IndexFailure> => {
+  // LMDB hides the cause behind a promise that rejects with it.
+  const hidden = reason instanceof Error && 'commitError' in reason ? reason.commitError : reason;
+  const cause: unknown = await Promise.resolve(hidden).catch((error: unknown) => error);
+  const code = cause instanceof Error && 'code' in cause ? Number(cause.code) : 0;
+  return { code, message: cause instanceof Error ? cause.message : String(cause) };
+};

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { scrub } from './scrub.js';
 import { holdFolder } from './folder.js';
+import { isIndexFailure } from './index-store.js';
 import { startEventStore, type RunningEventStore } from './server.js';
 
 const USAGE = `Usage:
@@ -85,6 +86,9 @@ const run = async (): Promise<void> => {
       },
     );
   };
+  process.on('unhandledRejection', (reason) => {
+    if (!isIndexFailure(reason)) throw reason;
+  });
   // A limit on file sizes is answered like a full disk, by an error to whoever appends.
   process.on('SIGXFSZ', () => undefined);
   process.on('SIGTERM', stop);

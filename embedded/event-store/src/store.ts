@@ -41,6 +41,8 @@ type Ahead = {
   frames: number;
 };
 
+/** An index that has served for so long (ms) will not end the process at its next page. */
+const INDEX_TRIAL_MS = 5_000;
 /** Ticks of 100 ns in a millisecond, the unit of `created`. */
 const TICKS_PER_MS = 10_000n;
 
@@ -50,6 +52,7 @@ export class Store {
   readonly #index: IndexStore;
   readonly #ahead = new Map<string, Ahead>();
   #lastCreated = 0n;
+  #trial: NodeJS.Timeout | undefined;
 
   private constructor(log: Log, index: IndexStore) {
     this.log = log;
@@ -66,12 +69,18 @@ export class Store {
       if (!(await log.isBoundary(index.reached))) index = await IndexStore.fresh(index, folder);
       const store = new Store(log, index);
       await store.#catchUp();
+      store.#endTrialLater();
       return store;
     } catch (error) {
       await index.close();
       await log?.close();
       throw error;
     }
+  }
+
+  #endTrialLater(): void {
+    this.#trial = setTimeout(() => void this.#index.trusted(), INDEX_TRIAL_MS);
+    this.#trial.unref();
   }
 
   async #catchUp(): Promise<void> {
@@ -82,8 +91,9 @@ export class Store {
       for (const frame of framesOf(chunk)) this.#indexFrame(frame, frame.position);
       position = chunk.base + chunk.bytes.length;
       this.#index.reach(position);
-      await this.#index.flush();
+      await this.#index.roomy();
     }
+    await this.#index.flush();
   }
 
   #indexFrame({ stream, revision, id, data, type }: NewFrame, position: number): void {
@@ -284,6 +294,7 @@ export class Store {
   }
 
   async close(): Promise<void> {
+    clearTimeout(this.#trial);
     await this.log.settled();
     await this.#index.close();
     await this.log.close();
