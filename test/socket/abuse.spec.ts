@@ -134,6 +134,32 @@ it.concurrent(
   30_000,
 );
 
+it.concurrent(
+  '[T36] puts out a reader that neither acknowledges nor resumes, at its window',
+  async () => {
+    const [author, slow] = [
+      await newPerson({ url: platform.url }),
+      await newPerson({ url: platform.url }),
+    ];
+    const members = [slow.client.userId];
+    const { conversationId: group } = await author.client.startGroup({ name: 'Slow', members });
+    const bare = await connectedAs({ userId: slow.client.userId, deviceId: randomUUID() });
+    const told: string[] = [];
+    bare.socket.onAny((name: string) => told.push(name));
+    await bare.ask('resume', { v: 1, cursor: null });
+    // 20 messages of 60 KB are more than the window of 1 MiB.
+    const text = 'x'.repeat(60_000);
+    for (let at = 0; at < 20; at++) await author.client.send(group, text);
+    expect(await bare.gone).toBe('io server disconnect');
+    expect(bare.errors).toEqual([expect.objectContaining({ code: 'behind' })]);
+    expect(told.filter((name) => name === 'message.sent')).toHaveLength(17);
+    expect(told.filter((name) => name === 'behind')).toHaveLength(1);
+    await author.client.close();
+    await slow.client.close();
+  },
+  60_000,
+);
+
 it('[abuse 33] refuses a missing, broken, expired or foreign token before there is a socket', async () => {
   const who = stranger();
   const seed = keys.derive('access-token');
@@ -517,4 +543,17 @@ it('[abuse 56] does not inflate', async () => {
   // A final text frame with RSV1 set, which says that it is compressed.
   request.write(Buffer.concat([Buffer.from([0xc1, 0x84]), randomBytes(4), randomBytes(4)]));
   await closed(bomb);
+});
+
+it('[abuse 39] answers 429 to an address that connects a thousand times at once', async () => {
+  // As a proxy on this machine would say it, so that the other tests' address is not the one.
+  const headers = { 'x-forwarded-for': '198.51.100.1, 203.0.113.9' };
+  const statuses: number[] = [];
+  for (let at = 0; at < 1_000; at += 50) {
+    const sockets = Array.from({ length: 50 }, () => rawSocket(url, '', { headers }));
+    statuses.push(...(await Promise.all(sockets.map(upgradeStatus))));
+  }
+  expect(new Set(statuses)).toEqual(new Set([101, 429]));
+  const forged = { 'x-forwarded-for': '203.0.113.9, 198.51.100.7' };
+  expect(await upgradeStatus(rawSocket(url, '', { headers: forged }))).toBe(101);
 });
