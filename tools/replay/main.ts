@@ -21,6 +21,9 @@ Exit code 1 and a list of differences if anything is off. A second run changes n
 /** Differences printed; the rest is counted. */
 const DIFFERENCES_MAX = 50;
 
+/** What a shell gives for a program that Ctrl-C ended. */
+const INTERRUPTED = 130;
+
 const options = () => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -71,17 +74,19 @@ const run = async (): Promise<number> => {
   }
   if (url !== undefined) return (await replay(undefined)) ? 0 : 1;
   console.error('Starting a platform in a temporary folder …');
+  const abort = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => abort.abort());
   const platform = await startPlatform({
     env: { RATE_LIMIT_COMMANDS: 'false' },
     print: (part, line) => console.error(`${part} | ${line}`),
+    signal: abort.signal,
   });
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => {
-      platform.stop().then(
-        () => process.exit(130),
-        () => process.exit(1),
-      );
-    });
+  abort.signal.addEventListener('abort', () => {
+    platform.stop().then(
+      () => process.exit(INTERRUPTED),
+      () => process.exit(1),
+    );
+  });
   try {
     return (await replay(platform)) ? 0 : 1;
   } finally {

@@ -2,11 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { builtPath } from './built.js';
 import { startProxy, type Part, type Proxy } from './proxy.js';
 import { Supervised, type Environment } from './supervised.js';
 
-const DIST = fileURLToPath(new URL('../..', import.meta.url));
 /** The usual ports; another process may have them. */
 const PORTS = {
   'event-store': 2113,
@@ -185,7 +184,7 @@ class Running implements Platform {
     const isUsual = this.#options.usualPorts === true && (await isFree(usual));
     const part = new Supervised({
       name,
-      entry: join(DIST, ENTRIES[name]),
+      entry: builtPath(ENTRIES[name]),
       port: isUsual ? usual : 0,
       listening: (port) => this.#listening(name, port),
       print: (line) => this.#options.print?.(name, line),

@@ -1,5 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { pathToFileURL } from 'node:url';
+import { builtPath } from './built.js';
 
 /** A process that has not said `ready` by then is killed (ms); a lost index takes a while. */
 const READY_MS_MAX = 60_000;
@@ -11,7 +13,7 @@ const STABLE_MS = 10_000;
 /** After this a process that was asked to end is killed (ms; invariant V30: 10 s in all). */
 const STOP_MS_MAX = 10_000;
 
-const LEASH = new URL('leash.js', import.meta.url).href;
+const LEASH = pathToFileURL(builtPath('tools/start/leash.js')).href;
 
 /** Settings of a process. */
 export type Environment = Readonly<Record<string, string | undefined>>;

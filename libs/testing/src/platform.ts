@@ -39,6 +39,19 @@ const PORT_SETTINGS = {
   realtime: 'REALTIME_PORT',
 } as const;
 
+/** Servers that are used instead of embedded ones; `npm run conformance` names them. */
+const GIVEN: Readonly<Partial<Record<ProcessName, string>>> = {
+  ...(process.env['SCRIPTA_EVENTSTORE_URL']
+    ? { 'event-store': process.env['SCRIPTA_EVENTSTORE_URL'] }
+    : {}),
+  ...(process.env['SCRIPTA_MONGODB_URL']
+    ? { 'document-store': process.env['SCRIPTA_MONGODB_URL'] }
+    : {}),
+};
+
+/** Whether a process is somebody else's server, which a test can neither kill nor start. */
+export const isGiven = (name: ProcessName): boolean => GIVEN[name] !== undefined;
+
 /** How a test wants its platform. */
 export type PlatformOptions = Readonly<{
   /** Kept when given; otherwise a folder of its own that goes with the platform. */
@@ -77,8 +90,10 @@ export class Platform {
   get settings(): Readonly<Record<string, string>> {
     return {
       DATA_DIR: this.dataDir,
-      EVENTSTORE_URL: `esdb://127.0.0.1:${this.#ports.get('event-store') ?? 0}?tls=false`,
-      MONGODB_URL: `mongodb://127.0.0.1:${this.#ports.get('document-store') ?? 0}`,
+      EVENTSTORE_URL:
+        GIVEN['event-store'] ?? `esdb://127.0.0.1:${this.#ports.get('event-store') ?? 0}?tls=false`,
+      MONGODB_URL:
+        GIVEN['document-store'] ?? `mongodb://127.0.0.1:${this.#ports.get('document-store') ?? 0}`,
       TEST_NUMBERS: `${TEST_PHONES.prefix}:${TEST_PHONES.code}`,
       LOG_LEVEL: 'warn',
       RATE_LIMIT_COMMANDS: 'false',
@@ -187,7 +202,7 @@ export const startPlatform = async ({
   const folder = dataDir ?? (await mkdtemp(join(tmpdir(), 'scripta-test-')));
   const platform = new Platform(folder, dataDir === undefined, env);
   try {
-    for (const name of PROCESSES) await platform.start(name);
+    for (const name of PROCESSES) if (!isGiven(name)) await platform.start(name);
     return platform;
   } catch (error) {
     await platform.stop();
