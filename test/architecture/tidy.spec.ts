@@ -16,8 +16,12 @@ const untidy = (broken: (line: string) => boolean): string[] =>
       .flatMap((line, at) => (broken(line) ? [`${file}:${at + 1}`] : [])),
   );
 
+/** What the formatter cannot break: texts, and a comment's last word. */
+const isUnbreakable = (line: string): boolean => /['"`]|\$\{|^\s*(\*|\/[/*])/u.test(line);
+
 it('keeps lines readable side by side', () => {
-  expect(untidy((line) => line.length > COLUMNS_MAX)).toEqual([]);
+  expect(untidy((line) => line.length > COLUMNS_MAX && !isUnbreakable(line))).toEqual([]);
+  expect(untidy((line) => line.length > COLUMNS_MAX + 25)).toEqual([]);
 });
 
 it('leaves no promise for later in the code', () => {

@@ -22,7 +22,10 @@ export type Entry =
       text: string;
     }>;
 
-/** What clients saw, kept outside the system and synced: the witness that the platform is checked against. */
+/**
+ * What clients saw, kept outside the system and synced: the witness that the platform is checked
+ * against.
+ */
 export class Ledger {
   readonly path = join(mkdtempSync(join(tmpdir(), 'scripta-ledger-')), 'ledger.jsonl');
   readonly #file = openSync(this.path, 'a');

@@ -2,7 +2,9 @@ import { once } from 'node:events';
 import { io, type Socket } from 'socket.io-client';
 import { WebSocket } from 'ws';
 
-/** What a bare Socket.IO client, without any of the SDK's manners, has to do with one connection. */
+/**
+ * What a bare Socket.IO client, without any of the SDK's manners, has to do with one connection.
+ */
 export type Bare = Readonly<{
   socket: Socket;
   /** Emits with an acknowledgement, and gives the answer. */

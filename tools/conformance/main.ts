@@ -16,7 +16,7 @@ const USAGE = `Runs the contract suites and the whole-system suite against any s
 
   --eventstore URL   an EventStoreDB: esdb://127.0.0.1:2113?tls=false
   --mongodb URL      a MongoDB: mongodb://127.0.0.1:27017
-                     Its databases views and operations must be empty: the suites fill and empty them.
+                     Its databases views and operations must be empty: the suites use them.
 
 Left out, the embedded server is started and used by its URL in the same way.`;
 

@@ -67,7 +67,9 @@ const follow = async (
   onProgress(runner.events, runner.position, upTo);
 };
 
-/** Where the live views are to be met: at their own place, or at the log's end where that is lost. */
+/**
+ * Where the live views are to be met: at their own place, or at the log's end where that is lost.
+ */
 const meetingPoint = async (
   { store, writer }: RebuildPorts,
   names: readonly string[],

@@ -24,7 +24,9 @@ const fromJsonLines = (text: string, file: string): Message[] =>
     }
   });
 
-/** `DD/MM/YYYY, HH:MM - ` begins a line of WhatsApp's Android export; others go on with the last. */
+/**
+ * `DD/MM/YYYY, HH:MM - ` begins a line of WhatsApp's Android export; others go on with the last.
+ */
 const STAMP = /^\d{1,2}\/\d{1,2}\/\d{2,4}, \d{1,2}:\d{2}(?:\s?[ap]m)? - /iu;
 const SAID = /^([^:]+): ([\s\S]*)$/u;
 

@@ -18,7 +18,9 @@ export class HealthController {
     return { status: 'ready', views };
   }
 
-  /** By view: where it stands, where the log stands, and for how long something has been missing. */
+  /**
+   * By view: where it stands, where the log stands, and for how long something has been missing.
+   */
   @Get('lag')
   lag(): Promise<Readonly<Record<string, Lag>>> {
     return this.#known();

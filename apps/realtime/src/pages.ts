@@ -52,7 +52,9 @@ export type Stays = Readonly<{
 const mayHave = (intervals: readonly Interval[], from: number): boolean =>
   intervals.some(({ to }) => to === undefined || to > from);
 
-/** Reads what a person missed from the views; whoever calls has seen that these stand far enough. */
+/**
+ * Reads what a person missed from the views; whoever calls has seen that these stand far enough.
+ */
 export class Pages {
   constructor(private readonly views: Views) {}
 

@@ -56,7 +56,9 @@ export class Requests {
     return this.#handles.get(name);
   }
 
-  /** A cumulative acknowledgement: what was told up to there has arrived. Gives whether it is one. */
+  /**
+   * A cumulative acknowledgement: what was told up to there has arrived. Gives whether it is one.
+   */
   acknowledge({ reader }: Connection, payload: unknown): boolean {
     const read = ackSchema.safeParse(payload);
     if (read.success) this.#delivered(reader, Number(read.data.position));

@@ -125,7 +125,9 @@ export class Resume {
       : this.#live(reader, page, place.position);
   }
 
-  /** A page from before the place that views are known to have reached needs no room and no wait. */
+  /**
+   * A page from before the place that views are known to have reached needs no room and no wait.
+   */
   async #early(reader: Reader, from: number, limit: number): Promise<Page | undefined> {
     let stays = this.#stays.get(reader);
     this.#stays.delete(reader);

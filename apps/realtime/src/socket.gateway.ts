@@ -15,7 +15,9 @@ const HANDSHAKE_MS_MAX = 10_000;
 const PING_INTERVAL_MS = 25_000;
 const PING_TIMEOUT_MS = 20_000;
 
-/** A connected socket needs nothing of its request any more, and the headers are much of its memory. */
+/**
+ * A connected socket needs nothing of its request any more, and the headers are much of its memory.
+ */
 const dropRequest = ({ conn, handshake }: Socket): void => {
   Object.assign(conn, { request: undefined });
   Object.assign(handshake, { headers: {}, query: {}, auth: {} });

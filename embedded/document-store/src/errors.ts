@@ -1,4 +1,6 @@
-/** MongoDB's error codes that this server answers, with their names (mongo/base/error_codes.yml). */
+/**
+ * MongoDB's error codes that this server answers, with their names (mongo/base/error_codes.yml).
+ */
 export const CODE_NAMES: Readonly<Record<number, string>> = {
   1: 'InternalError',
   2: 'BadValue',

@@ -23,7 +23,9 @@ function portOf(listener: Server): number {
   return address.port;
 }
 
-/** Starts a server that the mongodb driver uses as it would a standalone mongod, on loopback only. */
+/**
+ * Starts a server that the mongodb driver uses as it would a standalone mongod, on loopback only.
+ */
 export async function startDocumentStore(options: DocumentStoreOptions): Promise<DocumentStore> {
   const store = Store.open(options.dataDir);
   const cursors = new Cursors();

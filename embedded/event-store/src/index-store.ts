@@ -11,7 +11,9 @@ export type IndexEntry = Readonly<{
   id: Buffer;
 }>;
 
-/** Entries gathered before they are written to the index: bounds memory, and the pause of a write. */
+/**
+ * Entries gathered before they are written to the index: bounds memory, and the pause of a write.
+ */
 const PENDING_MAX = 2_048;
 /** How long entries may wait (ms): the index is only ever behind, and caught up from the log. */
 const FLUSH_DELAY_MS = 250;
@@ -323,7 +325,9 @@ const openRoot = (path: string): RootDatabase =>
 /** Why a write failed: a positive code is the system's (errno), a negative one LMDB's own. */
 type IndexFailure = Readonly<{ code: number; message: string }>;
 
-/** Whether a rejection is one of those that LMDB leaves behind beside the one that `flush` handles. */
+/**
+ * Whether a rejection is one of those that LMDB leaves behind beside the one that `flush` handles.
+ */
 export const isIndexFailure = (reason: unknown): boolean =>
   reason instanceof Error && 'commitError' in reason;
 

@@ -186,7 +186,9 @@ export class Log {
     for (const { failed } of all) failed(new Error(`The log cannot be written: ${reason}`));
   }
 
-  /** Whole, checked frames from a frame's position on; `undefined` at the end of what is committed. */
+  /**
+   * Whole, checked frames from a frame's position on; `undefined` at the end of what is committed.
+   */
   read(position: number): Chunk | undefined | Promise<Chunk> {
     if (position >= this.#committed) return undefined;
     return this.#cache.from(position) ?? this.#readFile(position, READ_BYTES);

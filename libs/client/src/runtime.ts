@@ -1,7 +1,9 @@
 /** Calls off something that was to happen. */
 export type Cancel = () => void;
 
-/** Time and chance, the only things the SDK takes from where it runs; a simulation brings its own. */
+/**
+ * Time and chance, the only things the SDK takes from where it runs; a simulation brings its own.
+ */
 export type Runtime = Readonly<{
   /** Milliseconds since the Unix epoch. */
   now: () => number;

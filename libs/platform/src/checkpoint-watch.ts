@@ -1,6 +1,8 @@
 import type { Cancel, Clock, Timer } from './clock.js';
 
-/** How often the checkpoints are looked at while reads wait (ms): a batch of the projector apart. */
+/**
+ * How often the checkpoints are looked at while reads wait (ms): a batch of the projector apart.
+ */
 const LOOK_MS = 5;
 /** Waiting reads that have waited for long look less often (ms). */
 const LOOK_MS_MAX = 50;

@@ -7,7 +7,10 @@ const CHECKPOINT_INTERVAL = 8;
 const empty = new empties.Empty();
 const { BACKWARDS, FORWARDS } = streams.ReadReq.Options.ReadDirection;
 
-/** Where a read of the whole log begins: a position (its event is included going forwards) or an end. */
+/**
+ * Where a read of the whole log begins: a position (its event is included going forwards) or an
+ * end.
+ */
 export type From = number | 'start' | 'end';
 
 type Options = ReadReq.Options;

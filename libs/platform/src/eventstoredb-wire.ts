@@ -194,7 +194,9 @@ export const readAnswer = (bytes: Buffer): ReadAnswer => {
   }
 };
 
-/** What came of one append: where it ended, or the bytes of the google.rpc.Status that says why not. */
+/**
+ * What came of one append: where it ended, or the bytes of the google.rpc.Status that says why not.
+ */
 export type AppendAnswer = Readonly<{
   id: string;
   revision: number;

@@ -2,7 +2,9 @@ import type { LogEvent } from './event-store.js';
 
 /** What follows the log. Calls never overlap; the next batch gathers while one is handled. */
 export type Consumer = Readonly<{
-  /** Events in order, without a gap or a repeat; `scannedTo` is the position all were found up to. */
+  /**
+   * Events in order, without a gap or a repeat; `scannedTo` is the position all were found up to.
+   */
   batch: (events: readonly LogEvent[], scannedTo: number) => Promise<void>;
   /** All that stood in the log when a subscription began has been handled. */
   caughtUp?: () => void | Promise<void>;

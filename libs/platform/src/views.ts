@@ -10,7 +10,10 @@ export type Query = Readonly<{
   limit?: number;
 }>;
 
-/** The door to the read models (the database `views`). MongoDB in production, memory in the simulation. */
+/**
+ * The door to the read models (the database `views`). MongoDB in production, memory in the
+ * simulation.
+ */
 export abstract class Views {
   abstract find<D extends object>(view: string, query: Query): Promise<readonly Stored<D>[]>;
   /** By id; absent and gone documents are left out. */

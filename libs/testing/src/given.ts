@@ -15,7 +15,9 @@ export const after = <State, C extends Command, E extends Event>(
   ...past: readonly E[]
 ): State => past.reduce((state, event, revision) => evolve(state, event, revision), initial());
 
-/** A decider's test in its own words: `given(decider)(...past).when(command).appends(...events)`. */
+/**
+ * A decider's test in its own words: `given(decider)(...past).when(command).appends(...events)`.
+ */
 export const given =
   <State, C extends Command, E extends Event>(decider: Decider<State, C, E>) =>
   (...past: readonly E[]): Readonly<{ when: (command: C) => When<E> }> => ({

@@ -247,7 +247,9 @@ const switching = (opened: () => OpenedViews) => {
   });
 };
 
-/** Holds the database of read models to what the ports `Views`, `ViewWriter`, `ViewSwitch` promise. */
+/**
+ * Holds the database of read models to what the ports `Views`, `ViewWriter`, `ViewSwitch` promise.
+ */
 export const viewsContract = (name: string, open: () => Promise<OpenedViews>): void => {
   describe(`views: ${name}`, () => {
     let opened: OpenedViews;

@@ -137,7 +137,9 @@ function stepOf(index: Index, at: number, clauses: readonly Clause[]): Step | un
   return { clauses: found, intervals, arePoints, isExact };
 }
 
-/** How far the filter's conditions bound an index: points first, then at most one field of ranges. */
+/**
+ * How far the filter's conditions bound an index: points first, then at most one field of ranges.
+ */
 function boundsOf(index: Index, clauses: readonly Clause[]): Bounds {
   const tree = Buffer.alloc(4);
   tree.writeUInt32BE(index.tree);
@@ -207,7 +209,9 @@ function matchOrder(
   return turns.length === wanted.length ? turned(turns, from, merge) : undefined;
 }
 
-/** A field that does not sort may lie between: fixed to one value, or to several before all sorting. */
+/**
+ * A field that does not sort may lie between: fixed to one value, or to several before all sorting.
+ */
 function canPass(points: number | undefined, from: number): boolean {
   return points === 1 || ((points ?? 0) > 1 && from < 0);
 }

@@ -86,7 +86,9 @@ export class Scan {
     if (plan.merge) this.arrange();
   }
 
-  /** The next document, or undefined at the end; null when one was looked at and does not answer. */
+  /**
+   * The next document, or undefined at the end; null when one was looked at and does not answer.
+   */
   step(): Hit | null | undefined {
     const hit = this.plan.byId ? this.byId() : this.byEntry();
     if (hit === undefined || hit === null) return hit;

@@ -3,7 +3,9 @@ import { CommandError } from '../errors.js';
 import { type Path, pathOf } from '../keys/paths.js';
 import { fromJson } from './json.js';
 
-/** LMDB's longest key (1,978 bytes on 4 KiB pages) less the tree's number and the document's key. */
+/**
+ * LMDB's longest key (1,978 bytes on 4 KiB pages) less the tree's number and the document's key.
+ */
 const FIELDS_BYTES_MAX = 1978 - 4 - 400;
 
 /** Longest encoded `_id` kept whole in a key; what is longer is cut and ends in its hash. */

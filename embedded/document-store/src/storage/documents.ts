@@ -8,7 +8,9 @@ import type { Store } from './store.js';
 /** MongoDB's limit on one document, bytes. */
 export const DOCUMENT_BYTES_MAX = 16 * 1024 * 1024;
 
-/** Documents read at a time when an index is built: no read stays open while entries are written. */
+/**
+ * Documents read at a time when an index is built: no read stays open while entries are written.
+ */
 const BUILD_DOCUMENTS = 500;
 
 /** One value the way MongoDB shows it in a duplicate key's message. */

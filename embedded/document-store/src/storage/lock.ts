@@ -10,7 +10,9 @@ interface Owner {
   readonly started: string;
 }
 
-/** Start time and state of a process from /proc (proc(5), fields 22 and 3); '' where there is none. */
+/**
+ * Start time and state of a process from /proc (proc(5), fields 22 and 3); '' where there is none.
+ */
 function startOf(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');

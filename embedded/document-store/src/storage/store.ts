@@ -61,7 +61,9 @@ export class Store {
     this.meta = root.openDB('meta', { encoding: 'binary' });
   }
 
-  /** Opens a data folder, made if absent. A folder that cannot be used is refused with the reason. */
+  /**
+   * Opens a data folder, made if absent. A folder that cannot be used is refused with the reason.
+   */
   static open(folder: string): Store {
     mkdirSync(folder, { recursive: true });
     const unlock = lockFolder(folder);

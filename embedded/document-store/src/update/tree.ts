@@ -98,7 +98,9 @@ export interface Place {
   readonly name: string;
 }
 
-/** Follows a path; what is missing on the way is made when `creates`, else undefined is answered. */
+/**
+ * Follows a path; what is missing on the way is made when `creates`, else undefined is answered.
+ */
 export function placeOf(root: Container, path: string, creates: boolean): Place | undefined {
   if (!path.includes('.')) return { container: root, name: path };
   const parts = path.split('.');
