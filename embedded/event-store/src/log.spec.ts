@@ -96,6 +96,53 @@ describe('a log that was cut off', () => {
   });
 });
 
+/** Three appends in one group, after one that was acknowledged. */
+const grouped = async (at: string): Promise<{ bytes: Buffer; kept: number }> =>
+  withStore(at, async (store) => {
+    await store.append('a', -1, [proposed('one')]);
+    const kept = SEGMENT_HEAD_BYTES + store.log.committed;
+    const texts = ['two', 'three', 'four'];
+    await Promise.all(texts.map((text) => store.append('a', 'any', [proposed(text)])));
+    return { bytes: readFileSync(segmentOf(at)), kept };
+  });
+
+describe('a group that was cut off by a power cut', () => {
+  it('is cut although a later part of it reached the disk before an earlier one', async () => {
+    const at = folder();
+    const { bytes, kept } = await grouped(at);
+    await rm(join(at, 'index'), { recursive: true });
+    await writeFile(segmentOf(at), bytes.fill(0, kept, kept + bytes.readUInt32LE(kept)));
+    await withStore(at, async (store) => {
+      expect(await textsOf(store, 'a')).toEqual(['{"text":"one"}']);
+      const again = await store.append('a', 0, [proposed('five')]);
+      expect(again).toMatchObject({ ok: true, revision: 1 });
+    });
+  });
+
+  it('is damage once something was written after it', async () => {
+    const at = folder();
+    const { kept } = await grouped(at);
+    await withStore(at, (store) => store.append('a', 3, [proposed('five')]));
+    await rm(join(at, 'index'), { recursive: true });
+    const bytes = readFileSync(segmentOf(at));
+    await writeFile(segmentOf(at), bytes.fill(0, kept, kept + bytes.readUInt32LE(kept)));
+    await expect(Store.open(at, SEGMENT_BYTES)).rejects.toThrow(`damaged at offset ${kept}`);
+  });
+
+  it('does not take a copy of frames inside an event for frames', async () => {
+    const at = folder();
+    const { bytes } = await grouped(at);
+    const copy = { ...proposed(''), json: false, data: bytes.subarray(SEGMENT_HEAD_BYTES) };
+    await withStore(at, (store) => store.append('b', -1, [copy]));
+    await rm(join(at, 'index'), { recursive: true });
+    await truncate(segmentOf(at), readFileSync(segmentOf(at)).length - 1);
+    await withStore(at, async (store) => {
+      expect(await textsOf(store, 'a')).toHaveLength(4);
+      expect(store.state('b')).toBeUndefined();
+    });
+  });
+});
+
 describe('a log that was damaged', () => {
   it('[T24] refuses to start for any flipped bit before the tail, and names the place', async () => {
     const at = folder();
@@ -164,6 +211,18 @@ describe('the index', () => {
     await withStore(at, async (store) => {
       expect(await textsOf(store, 'a')).toEqual(['{"text":"one"}', '{"text":"two"}']);
     });
+  });
+});
+
+it('decides an append on the delete before it, though neither is on disk', async () => {
+  await withStore(folder(), async (store) => {
+    await store.append('a', -1, [proposed('old')]);
+    const [deleted, appended] = await Promise.all([
+      store.softDelete('a', 'any'),
+      store.append('a', -1, [proposed('new')]),
+    ]);
+    expect([deleted.ok, appended]).toMatchObject([true, { ok: true, revision: 1 }]);
+    expect(store.state('a')).toMatchObject({ deleted: false, before: 1, last: 1 });
   });
 });
 

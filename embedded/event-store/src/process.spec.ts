@@ -191,6 +191,43 @@ describe('the process', () => {
   });
 });
 
+const rssMib = ({ child }: Server): number => {
+  const status = readFileSync(`/proc/${child.pid}/status`, 'latin1');
+  return Number(/VmRSS:\s+(\d+)/u.exec(status)?.[1]) / 1024;
+};
+
+describe('subscribers that do not read', () => {
+  it('cost no memory that grows with what they have not read, and slow nobody', async () => {
+    const server = await launch(['--data-dir', folder()]);
+    const body = 'x'.repeat(10_000);
+    const write = async (rounds: number): Promise<void> => {
+      for (let n = 0; n < rounds; n++)
+        await server.client.appendToStream(
+          'talk-a',
+          Array.from({ length: 50 }, () => said(body)),
+        );
+    };
+    // The caches fill first, so that what grows after is the subscribers' alone.
+    await write(60);
+    const reader = EventStoreDBClient.connectionString(
+      `esdb://127.0.0.1:${/ready (\d+)/u.exec(server.output())?.[1] ?? ''}?tls=false`,
+    );
+    const stalled = Array.from({ length: 20 }, () => reader.subscribeToAll());
+    for (const subscription of stalled) subscription.pause();
+    const before = rssMib(server);
+    await write(60);
+    // Kept for each subscriber, 30 MB would make 600.
+    expect(rssMib(server) - before).toBeLessThan(200);
+    const [first] = stalled;
+    let seen = 0;
+    first?.on('data', () => (seen += 1));
+    first?.resume();
+    await until(() => (seen === 6_000 ? true : undefined));
+    for (const subscription of stalled) await subscription.unsubscribe();
+    await reader.dispose();
+  });
+});
+
 describe('events that were acknowledged', () => {
   it('[V1] and are no longer there keep it from starting, and it says what to do', async () => {
     const at = folder();

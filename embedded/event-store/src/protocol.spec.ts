@@ -519,6 +519,17 @@ describe('a subscription', () => {
     await subscription.unsubscribe();
   });
 
+  it('of $all begins after the position it is given', async () => {
+    const stream = name();
+    const [a, b] = [said(), said()];
+    const { position } = await client.appendToStream(stream, [a]);
+    await client.appendToStream(stream, [b]);
+    for await (const { event } of client.subscribeToAll({ fromPosition: position ?? START })) {
+      expect(event?.id).toBe(b.id);
+      break;
+    }
+  });
+
   it('from the end, or beyond it, gets only what comes', async () => {
     const stream = name();
     await client.appendToStream(stream, [said(), said()]);

@@ -326,4 +326,25 @@ describe.each(['log.written', 'log.synced'])('killed at %s', (point) => {
     await gone(child);
     await rm(folder, { recursive: true, force: true });
   });
+
+  it('[V1] had acknowledged nothing of the group that it died with', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'scripta-kill-'));
+    // One writer that waits for each answer: each append is a group of its own.
+    const { child, port } = await launch(folder, { SCRIPTA_CRASH_AT: `${point}:20` });
+    const writer = connect(port);
+    let acknowledged = 0;
+    for (let n = 0; n < 40; n++) {
+      const done = await writer.appendToStream('talk-a', said(`${n}`)).then(
+        () => true,
+        () => false,
+      );
+      if (!done) break;
+      acknowledged += 1;
+    }
+    await gone(child);
+    await writer.dispose();
+    // A power cut would have taken what was written and not synced: it may not be missed.
+    expect(acknowledged).toBe(19);
+    await rm(folder, { recursive: true, force: true });
+  });
 });
