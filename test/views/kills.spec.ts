@@ -1,4 +1,7 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import {
   connectMongo,
   digestOf,
@@ -7,6 +10,7 @@ import {
   LocalKeys,
   MemoryViewStore,
   MemoryViewWriter,
+  MongoViewSwitch,
   MongoViewWriter,
   PROJECTIONS,
   ReadModelRunner,
@@ -22,9 +26,36 @@ const SEED = 15;
 /** Lives of the projector that end at each point; `SCRIPTA_KILLS` asks for more. */
 const KILLS = Number(process.env['SCRIPTA_KILLS'] ?? 5);
 const PAGE_EVENTS = 1_000;
+const REBUILD = fileURLToPath(new URL('../../dist/tools/rebuild/main.js', import.meta.url));
+const NAMES = PROJECTIONS.map(({ name }) => name);
 
 const digestsOf = async (writer: ViewWriter): Promise<readonly string[]> =>
   Promise.all(PROJECTIONS.map(async ({ name }) => (await digestOf(writer, name)).sha256));
+
+/** Runs the operator's tool to its end. */
+const rebuilding = (env: Readonly<Record<string, string>>, ...options: readonly string[]) =>
+  new Promise<Readonly<{ code: number | null; out: string; error: string }>>((resolve) => {
+    const child = spawn(process.execPath, [REBUILD, ...options], { env });
+    let [out, error] = ['', ''];
+    child.stdout.on('data', (bytes: Buffer) => (out += bytes.toString()));
+    child.stderr.on('data', (bytes: Buffer) => (error += bytes.toString()));
+    child.on('exit', (code) => resolve({ code, out, error }));
+  });
+
+const lagSchema = z.record(
+  z.string(),
+  z.object({ position: z.number(), head: z.number(), lagMs: z.number() }),
+);
+const rebuiltSchema = z.object({
+  events: z.number(),
+  views: z
+    .object({
+      view: z.string(),
+      before: z.object({ sha256: z.string() }),
+      after: z.object({ sha256: z.string() }),
+    })
+    .array(),
+});
 
 describe(`a projector that is killed (seed ${SEED})`, () => {
   let platform: Platform;
@@ -94,4 +125,36 @@ describe(`a projector that is killed (seed ${SEED})`, () => {
       await mongo.close();
     },
   );
+
+  it('is ready when it knows how far behind it is, and leaves in peace', async () => {
+    await platform.start('projector');
+    const url = `http://127.0.0.1:${platform.port('projector')}`;
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    const lag = async () => lagSchema.parse(await (await fetch(`${url}/lag`)).json());
+    expect(Object.keys(await lag()).toSorted()).toEqual(NAMES.toSorted());
+    await until(async () => Object.values(await lag()).every(({ lagMs }) => lagMs === 0));
+    for (const { position, head } of Object.values(await lag())) expect(position).toBe(head);
+    await platform.kill('projector', 'SIGTERM');
+    const mongo = connectMongo(platform.settings['MONGODB_URL'] ?? '');
+    const beats = await new MongoViewSwitch(mongo).beats();
+    // Those that were killed could not say that they left.
+    expect(beats.length).toBeLessThanOrEqual(2 * KILLS);
+    await mongo.close();
+  });
+
+  it('is rebuilt beside by one command, which shows that old and new are equal', async () => {
+    await platform.start('projector');
+    const { code, out, error } = await rebuilding(platform.settings, '--json');
+    expect({ code, error }).toMatchObject({ code: 0 });
+    const { events, views } = rebuiltSchema.parse(JSON.parse(out));
+    expect(events).toBeGreaterThan(100);
+    expect(views.map(({ view }) => view)).toEqual(NAMES);
+    for (const { before, after } of views) expect(after).toEqual(before);
+    const lines = await rebuilding(platform.settings, '--view', 'members');
+    expect(lines.out).toMatch(/events\/s\nmembers: \d+ documents, equal\n {2}before sha256 /);
+    const unknown = await rebuilding(platform.settings, '--view', 'nothing');
+    expect(unknown.code).toBe(1);
+    expect(unknown.error).toContain('There is no view nothing.');
+    await platform.kill('projector', 'SIGTERM');
+  });
 });

@@ -10,8 +10,8 @@ import type { ViewWriter } from './view-writer.js';
 
 /** Documents kept in memory per view, so that a live batch loads none: about 1 KiB each. */
 const CACHE_DOCUMENTS_MAX = 30_000;
-/** Batches begin at least this far apart (ms) unless full: 50 small ones a second cost little. */
-const BATCH_MS_MIN = 20;
+/** Batches begin at least this far apart (ms) unless full: 40 small ones a second cost little. */
+const BATCH_MS_MIN = 25;
 /** What the runner stands on; `log` hears of everything that is parked, and of outages. */
 export type ReadModelRunnerPorts = Readonly<{
   store: EventStore;

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from './clock.js';
-import type { ViewCheckpoint, ViewSwitch, ViewWriter } from './view-writer.js';
+import type { Beat, ViewCheckpoint, ViewSwitch, ViewWriter } from './view-writer.js';
 
 /** A holder that gives no sign of life for so long (ms) has died, and what it holds is let go. */
 const HOLD_SILENCE_MS = 15_000;
@@ -56,15 +56,23 @@ export const untilReleased = async (
   }
 };
 
-/** Resolves when every projector that lives has stopped writing for this holder. */
-const untilStill = async ({ views, clock, timer }: HoldPorts, by: string): Promise<void> => {
+/**
+ * Resolves when every projector that lives is as asked, by the beat it gives; one that has died is
+ * forgotten.
+ */
+const untilAll = async (
+  { views, clock, timer }: HoldPorts,
+  isSo: (beat: Beat, first: Beat) => boolean,
+): Promise<void> => {
   const heard = new Heard();
+  const first = new Map<string, Beat>();
   for (;;) {
     const now = clock.monotonic();
     let waitsFor = 0;
-    for (const { id, beat, holds } of await views.beats()) {
-      if (holds.includes(by)) continue;
-      if (heard.silence(id, beat, now) > PROJECTOR_SILENCE_MS) await views.leave(id);
+    for (const beat of await views.beats()) {
+      if (!first.has(beat.id)) first.set(beat.id, beat);
+      if (isSo(beat, first.get(beat.id) ?? beat)) continue;
+      if (heard.silence(beat.id, beat.beat, now) > PROJECTOR_SILENCE_MS) await views.leave(beat.id);
       else waitsFor += 1;
     }
     if (waitsFor === 0) return;
@@ -84,13 +92,15 @@ export const whileHeld = async <T>(
   work: () => Promise<T>,
 ): Promise<T> => {
   const { views, timer } = ports;
+  // The dead are told apart before anybody has to stand still.
+  await untilAll(ports, ({ beat }, first) => beat !== first.beat);
   await views.hold(names, by);
   const stop = timer.every(HOLD_SILENCE_MS / 5, () => {
     // A hold that was broken is found out by the next call that needs it.
     views.renew(names, by).catch(() => undefined);
   });
   try {
-    await untilStill(ports, by);
+    await untilAll(ports, ({ holds }) => holds.includes(by));
     return await work();
   } finally {
     stop();
