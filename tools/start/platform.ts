@@ -136,6 +136,7 @@ class Running implements Platform {
     return {
       // What a person at a terminal wants to know; LOG_LEVEL asks for more.
       LOG_LEVEL: 'warn',
+      ...(process.stdout.isTTY ? {} : { NO_COLOR: '1' }),
       ...given,
       DATA_DIR: this.dataDir,
       EVENTSTORE_URL: given['EVENTSTORE_URL'] ?? `esdb://127.0.0.1:${log}?tls=false`,

@@ -96,7 +96,12 @@ const proxyServer = () => {
   const proxy = createProxyServer({ proxyTimeout: ANSWER_MS_MAX, upgradeTimeout: UPGRADE_MS_MAX });
   const upgraded = new WeakSet<Socket>();
   proxy.on('proxyReqWs', (asked, _request, socket) => {
-    asked.once('upgrade', () => upgraded.add(socket));
+    asked.once('upgrade', (_response, upstream) => {
+      upgraded.add(socket);
+      // Neither side outlives the other, however it went.
+      socket.once('close', () => upstream.destroy());
+      upstream.once('close', () => socket.destroy());
+    });
     asked.once('response', () => upgraded.add(socket));
   });
   proxy.on('error', (_error, _request, to) => {

@@ -102,9 +102,13 @@ export class Supervised {
       child.once('exit', () => resolve());
     });
     child.kill('SIGTERM');
-    const hurry = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX);
+    const hurry = setTimeout(() => {
+      this.#program.print(`has not ended within ${STOP_MS_MAX / 1_000} s and is killed`);
+      child.kill('SIGKILL');
+    }, STOP_MS_MAX);
     await gone;
     clearTimeout(hurry);
+    if (child.exitCode !== 0) this.#program.print(`did not end well (code ${child.exitCode})`);
   }
 
   #launch(): ChildProcess {
