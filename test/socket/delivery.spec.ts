@@ -67,7 +67,9 @@ const seqsOf = (facts: readonly Fact[], conversationId: string): number[] =>
 const range = (from: number, to: number): number[] =>
   Array.from({ length: to - from + 1 }, (_, at) => from + at);
 
-/** Every device has shown all that was said in a room, each thing once, in one order: that of seq. */
+/**
+ * Every device has shown all that was said in a room, each thing once, in one order: that of seq.
+ */
 const expectSame = async (
   devicesFacts: readonly (readonly Fact[])[],
   room: string,
