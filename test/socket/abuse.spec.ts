@@ -69,9 +69,22 @@ const message = (text = 'hello', more: object = {}) => ({
 });
 
 /** Where the log ends: moves when anything is stored. */
-const stored = async (): Promise<number> => {
+const headNow = async (): Promise<number> => {
   const prefixes = ['conversation-', 'audience-', 'receipts-', 'user-', 'claim-'];
   return (await store.head(prefixes))?.position ?? -1;
+};
+
+/** Longer than a tick of receipts, so that the marks of an earlier test are in the log. */
+const QUIET_MS = 500;
+
+/** Where the log stands once it stands still. */
+const stored = async (): Promise<number> => {
+  for (let before = await headNow(); ;) {
+    await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
+    const now = await headNow();
+    if (now === before) return now;
+    before = now;
+  }
 };
 
 beforeAll(async () => {
