@@ -1,130 +1,158 @@
-import { fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
-import { Scripta } from '#client';
-import { LOCAL_TEST_NUMBERS, type Platform } from '../start/platform.js';
-import type { Load, Outcome } from './load.js';
-import { cpuSecondsOf, loadNow, percentile } from './machine.js';
+import { fork, type ChildProcess } from 'node:child_process';
+import { builtPath } from '../start/built.js';
+import { startPlatform, type Platform } from '../start/platform.js';
+import { percentilesMs, rounded, type Figures, type Measured, type Scale } from './figures.js';
+import type { Load, Order, Outcome, Report, Seat } from './load.js';
+import { watch, type Usage } from './machine.js';
+import { caughtUp, lagOf, Population, type Person } from './population.js';
 
-/** Logins under way at once. */
-const LOGINS_AT_ONCE = 16;
-/** A run counts only if the read models are this close behind at its end (ms). */
+/** A run counts only if the read models are this close behind the log at its end (ms). */
 const LAG_MS_MAX = 1_000;
+/** Seconds before the measured ones, and those; for a run that only shows that it works, the others. */
+const WARM_UP_S = 5;
+const MEASURED_S = 20;
+const QUICK_WARM_UP_S = 1;
+const QUICK_MEASURED_S = 3;
+/** Every message says this: 100 characters, near the mean of real chat. */
+const TEXT = 'What is written remains. '.repeat(4);
 
-/** What talks: how many people, in rooms of how many, and how fast. */
-export type Chat = Readonly<{ people: number; room: number; ratePerS?: number; seconds: number }>;
+/** Who talks, in rooms of how many, and how fast. */
+export type Chat = Readonly<{ people: number; room: number; ratePerS?: number }>;
 
-const started = z.object({ conversationId: z.string() });
+/** The generator, in a process of its own. */
+export class Generator {
+  readonly #child: ChildProcess;
+  readonly #waiting = new Map<Report['kind'], (report: Report) => void>();
+  #failed: ((error: Error) => void) | undefined;
 
-let phones = 0;
-
-const logIn = async (platform: Platform): Promise<{ client: Scripta; token: string }> => {
-  phones += 1;
-  const { prefix, code } = LOCAL_TEST_NUMBERS;
-  const client = new Scripta({ url: platform.urls.rest });
-  const phone = `${prefix}${String(1_000_000 + phones).padStart(7, '0')}`;
-  const { requestId } = await client.requestCode(phone);
-  const device = { name: 'bench', platform: 'node' };
-  const { accessToken } = await client.login({ requestId, code, name: `Bench ${phones}`, device });
-  return { client, token: accessToken };
-};
-
-const post = async (url: string, token: string, body: object): Promise<string> => {
-  const response = await fetch(`${url}/v1/conversations`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
-    body: JSON.stringify(body),
-  });
-  return started.parse(await response.json()).conversationId;
-};
-
-const gather = async (platform: Platform, { people, room }: Chat): Promise<Load['users']> => {
-  const users: { client: Scripta; token: string }[] = [];
-  while (users.length < people) {
-    const count = Math.min(LOGINS_AT_ONCE, people - users.length);
-    users.push(...(await Promise.all(Array.from({ length: count }, () => logIn(platform)))));
+  constructor() {
+    this.#child = fork(builtPath('tools/bench/generator.js'));
+    this.#child.on('message', (report: Report) => this.#waiting.get(report.kind)?.(report));
+    this.#child.once('exit', (code) =>
+      this.#failed?.(new Error(`The generator ended (code ${code}).`)),
+    );
   }
-  const seated: Load['users'][number][] = [];
-  for (let at = 0; at < people; at += room) {
-    const [founder, ...others] = users.slice(at, at + room);
-    if (!founder) break;
-    const members = others.map(({ client }) => client.userId);
-    const body =
-      room === 2
-        ? { kind: 'direct', with: members[0] }
-        : { kind: 'group', name: `Room ${at / room}`, members };
-    const conversation = await post(platform.urls.rest, founder.token, body);
-    for (const { token } of [founder, ...others])
-      seated.push({ token, conversations: [conversation] });
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
   }
-  return seated;
-};
 
-const isOutcome = (message: unknown): message is Outcome =>
-  typeof message === 'object' && message !== null && 'acknowledged' in message;
+  tell(order: Order): void {
+    this.#child.send(order);
+  }
 
-const lagMs = async (platform: Platform): Promise<number> => {
-  const response = await fetch(`${platform.urls.projector}/lag`);
-  const views: unknown = await response.json();
-  // One figure per view, wherever it stands in the answer; the largest counts.
-  const found = JSON.stringify(views).matchAll(/"lagMs":(\d+(?:\.\d+)?)/gu);
-  return Math.max(0, ...Array.from(found, ([, ms]) => Number(ms)));
-};
-
-/** One run of a chat against the doors' own ports, by a generator in a process of its own. */
-export const benchChat = async (
-  platform: Platform,
-  chat: Chat,
-): Promise<Readonly<Record<string, number | boolean>>> => {
-  const users = await gather(platform, chat);
-  const child = fork(fileURLToPath(new URL('generator.js', import.meta.url)));
-  const pids = [...platform.parts.values()].flatMap(({ pid }) => pid ?? []);
-  const cpu = (): number => pids.reduce((sum, pid) => sum + cpuSecondsOf(pid), 0);
-  let before = 0;
-  let generatorBefore = 0;
-  let generatorCpu = 0;
-  const outcome = await new Promise<Outcome>((resolve, reject) => {
-    child.on('message', (message) => {
-      if (message === 'connected') {
-        before = cpu();
-        generatorBefore = cpuSecondsOf(child.pid ?? 0);
-      } else if (isOutcome(message)) {
-        generatorCpu = cpuSecondsOf(child.pid ?? 0) - generatorBefore;
-        resolve(message);
-      }
+  /** Waits until it reports this. */
+  async hears<Kind extends Report['kind']>(kind: Kind): Promise<Extract<Report, { kind: Kind }>> {
+    const report = await new Promise<Report>((resolve, reject) => {
+      this.#failed = reject;
+      this.#waiting.set(kind, resolve);
     });
-    child.once('exit', (code) => reject(new Error(`The generator ended (code ${code}).`)));
-    const { ratePerS, seconds, room } = chat;
-    const load: Load = {
-      socketUrl: platform.urls.socket,
-      users,
-      seconds,
-      readers: room - 1,
-      ...(ratePerS === undefined ? {} : { ratePerS }),
-    };
-    child.send(load);
+    this.#waiting.delete(kind);
+    // Reports wait under their own kind.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    return report as Extract<Report, { kind: Kind }>;
+  }
+
+  end(): void {
+    this.#failed = undefined;
+    this.#child.kill('SIGKILL');
+  }
+}
+
+/** People in rooms of a size, each in one. */
+export const roomsOf = <Item>(items: readonly Item[], size: number): Item[][] =>
+  Array.from({ length: Math.floor(items.length / size) }, (_, at) =>
+    items.slice(at * size, (at + 1) * size),
+  );
+
+/** Every process of a platform, by name. */
+export const pidsOf = ({ parts }: Platform): Record<string, number> =>
+  Object.fromEntries([...parts].map(([name, { pid }]) => [name, pid ?? 0]));
+
+const seated = (people: readonly Person[], { room }: Chat, conversations: readonly string[]) =>
+  people.map(({ userId, token }, at): Seat => {
+    const conversation = conversations[Math.floor(at / room)];
+    return { userId, token, conversations: conversation === undefined ? [] : [conversation] };
   });
-  const used = cpu() - before;
-  const lag = await lagMs(platform);
-  const { acknowledged, delivered, lost, duplicated, misordered, refused, seconds } = outcome;
-  const per = (count: number): number => Math.round(count / seconds);
+
+const figuresOf = (outcome: Outcome, { seconds, cpu, others, load }: Usage): Figures => {
+  const { generator = 0, ...own } = cpu;
+  const used = Object.values(own).reduce((sum, one) => sum + one, 0);
+  const thousands = outcome.acknowledged / 1_000;
   return {
-    acknowledgedPerS: per(acknowledged),
-    deliveredPerS: per(delivered),
-    cpuSecondsPer1000: Number(((used * 1_000) / Math.max(1, acknowledged)).toFixed(2)),
-    generatorCpuSeconds: Number(generatorCpu.toFixed(2)),
-    ackP50Ms: percentile(outcome.ackMs, 0.5),
-    ackP95Ms: percentile(outcome.ackMs, 0.95),
-    ackP99Ms: percentile(outcome.ackMs, 0.99),
-    deliveredP50Ms: percentile(outcome.deliveredMs, 0.5),
-    deliveredP95Ms: percentile(outcome.deliveredMs, 0.95),
-    deliveredP99Ms: percentile(outcome.deliveredMs, 0.99),
-    lost,
-    duplicated,
-    misordered,
-    refused,
-    projectorLagMs: Math.round(lag),
-    load: loadNow(),
-    counts: lost + duplicated + misordered + refused === 0 && lag < LAG_MS_MAX,
+    acknowledgedPerS: rounded(outcome.acknowledged / seconds),
+    deliveredPerS: rounded(outcome.delivered / seconds),
+    ...percentilesMs('ack', outcome.ackMs),
+    ...percentilesMs('delivered', outcome.deliveredMs),
+    cpuSPer1000: rounded(used / thousands),
+    ...Object.fromEntries(
+      Object.entries(own).map(([name, one]) => [`${name}CpuSPer1000`, rounded(one / thousands)]),
+    ),
+    generatorCpuSPer1000: rounded(generator / thousands),
+    generatorCores: rounded(generator / seconds),
+    othersCores: rounded(others / seconds),
+    load1Min: rounded(load),
+    retried: outcome.retried,
+    behind: outcome.behind,
   };
+};
+
+const faultsOf = (outcome: Outcome, lagMs: number, platform: Platform): readonly string[] => {
+  const { lost, duplicated, misordered, refused, closed } = outcome;
+  const counts = { lost, duplicated, misordered, refused, closed };
+  const restarted = [...platform.parts.values()].filter(({ restarts }) => restarts > 0);
+  return [
+    ...Object.entries(counts).flatMap(([name, count]) => (count > 0 ? [`${name} ${count}`] : [])),
+    ...(lagMs > LAG_MS_MAX ? [`read models ${Math.round(lagMs)} ms behind`] : []),
+    ...(outcome.acknowledged === 0 ? ['nothing was acknowledged'] : []),
+    ...restarted.map(({ name }) => `${name} was started again`),
+  ];
+};
+
+const measured = async (platform: Platform, load: Load): Promise<Measured> => {
+  const generator = new Generator();
+  try {
+    generator.tell({ kind: 'connect', load });
+    await generator.hears('connected');
+    const began = generator.hears('began');
+    generator.tell({ kind: 'talk' });
+    await began;
+    const watching = watch({ ...pidsOf(platform), generator: generator.pid });
+    await generator.hears('ended');
+    const usage = watching();
+    // Asked for now, before anything can be caught up with.
+    const lag = lagOf(platform);
+    const { outcome } = await generator.hears('outcome');
+    const { lagMs } = await lag;
+    const figures = { ...figuresOf(outcome, usage), lagMs: Math.round(lagMs) };
+    return { figures, faults: faultsOf(outcome, lagMs, platform) };
+  } finally {
+    generator.end();
+  }
+};
+
+/** A chat on a platform of its own, the generator at the socket door's own port. */
+export const benchChat = async (chat: Chat, { isQuick }: Scale): Promise<Measured> => {
+  const platform = await startPlatform({
+    env: { RATE_LIMIT_COMMANDS: 'false' },
+    print: (part, line) => process.stderr.write(`${part} | ${line}\n`),
+  });
+  try {
+    const population = await Population.open(platform);
+    const people = await population.people(chat.people);
+    const kind = chat.room === 2 ? 'direct' : 'group';
+    const conversations = await population.rooms(roomsOf(people, chat.room), kind);
+    await population.close();
+    await caughtUp(platform);
+    return await measured(platform, {
+      socketUrl: platform.urls.socket,
+      seats: seated(people, chat, conversations),
+      text: TEXT,
+      ...(chat.ratePerS === undefined ? {} : { ratePerS: chat.ratePerS }),
+      warmUpS: isQuick ? QUICK_WARM_UP_S : WARM_UP_S,
+      seconds: isQuick ? QUICK_MEASURED_S : MEASURED_S,
+    });
+  } finally {
+    await platform.stop();
+  }
 };

@@ -1,186 +1,217 @@
-import { randomUUID } from 'node:crypto';
-import WebSocket from 'ws';
-import type { Load, Outcome } from './load.js';
+import { Device, type DevicePort, type Said } from './device.js';
+import type { Load, Order, Outcome, Report } from './load.js';
 
-/** As the SDK does it: cumulative, every 32 facts or 100 ms. */
-const ACK_FACTS = 32;
+/** As the SDK does: what was shown is acknowledged at least this often (ms). */
 const ACK_MS = 100;
-/** How long deliveries may still come after the last message (ms). */
+/** Deliveries under way may still come for this long after the end (ms). */
 const SETTLE_MS_MAX = 10_000;
+const LOOK_MS = 20;
+/** Handshakes under way at once. */
+const HANDSHAKES_AT_ONCE = 32;
+/** How often an open loop looks for what is due (ms). */
+const DUE_MS = 1;
 
-type Answer = Readonly<{ ok: boolean; data?: Readonly<{ seq?: number; live?: boolean }> }>;
-type Fact = Readonly<{
-  conversationId: string;
-  seq: number;
-  position: string;
-  clientId: string;
-}>;
-
-const tally = { acknowledged: 0, refused: 0, delivered: 0, duplicated: 0, misordered: 0 };
-const ackMs: number[] = [];
-const deliveredMs: number[] = [];
-const sentAt = new Map<string, number>();
-
-/** What the server said; its shape is trusted, because checking it would be measured too. */
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/no-unnecessary-type-parameters
-const parsed = <Shape>(json: string): Shape => JSON.parse(json) as Shape;
-
-/** One device, speaking Engine.IO 4 and Socket.IO 5 by hand: only what a load needs. */
-class Device {
-  readonly #socket: WebSocket;
-  readonly #answers = new Map<number, (answer: Answer) => void>();
-  readonly #next = new Map<string, number>();
-  readonly #seen = new Map<string, number>();
-  #ids = 0;
-  #unacknowledged = 0;
-  #position = '0';
-  #open: () => void = () => undefined;
-  /** Resolves when the server has taken the token. */
-  readonly connected: Promise<void>;
-
-  constructor(url: string, token: string) {
-    this.#socket = new WebSocket(
-      `${url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`,
-    );
-    this.#socket.on('message', (data: Buffer) => this.#hear(data.toString(), token));
-    setInterval(() => this.#acknowledge(), ACK_MS);
-    this.connected = new Promise((resolve, reject) => {
-      this.#open = resolve;
-      this.#socket.once('error', reject);
-      this.#socket.once('close', () => reject(new Error('The server closed the connection.')));
-    });
-  }
-
-  #hear(packet: string, token: string): void {
-    if (packet.startsWith('42')) this.#event(packet);
-    else if (packet.startsWith('43')) this.#answer(packet);
-    else if (packet.startsWith('0'))
-      this.#socket.send(`40${JSON.stringify({ token, protocol: 1, capabilities: [] })}`);
-    else if (packet.startsWith('40')) this.#open();
-    else if (packet === '2') this.#socket.send('3');
-  }
-
-  #answer(packet: string): void {
-    const at = packet.indexOf('[');
-    const id = Number(packet.slice(2, at));
-    this.#answers.get(id)?.(parsed<[Answer]>(packet.slice(at))[0]);
-    this.#answers.delete(id);
-  }
-
-  #event(packet: string): void {
-    const [name, fact] = parsed<[string, Fact]>(packet.slice(packet.indexOf('[')));
-    if (name !== 'message.sent') return;
-    this.#position = fact.position;
-    this.#unacknowledged += 1;
-    if (this.#unacknowledged >= ACK_FACTS) this.#acknowledge();
-    const last = this.#seen.get(fact.conversationId) ?? -1;
-    if (fact.seq === last) tally.duplicated += 1;
-    else if (fact.seq < last) tally.misordered += 1;
-    this.#seen.set(fact.conversationId, fact.seq);
-    if (this.#own.delete(fact.clientId)) return;
-    tally.delivered += 1;
-    const began = sentAt.get(fact.clientId);
-    if (began !== undefined) deliveredMs.push(performance.now() - began);
-  }
-
-  readonly #own = new Set<string>();
-
-  #acknowledge(): void {
-    if (this.#unacknowledged === 0) return;
-    this.#unacknowledged = 0;
-    this.#socket.send(`42${JSON.stringify(['ack', { v: 1, position: this.#position }])}`);
-  }
-
-  request(name: string, payload: object): Promise<Answer> {
-    this.#ids += 1;
-    const id = this.#ids;
-    return new Promise((resolve) => {
-      this.#answers.set(id, resolve);
-      this.#socket.send(`42${id}${JSON.stringify([name, payload])}`);
-    });
-  }
-
-  /** Goes live from the log's end. */
-  async resume(): Promise<void> {
-    for (let isLive = false; !isLive;) {
-      const { data } = await this.request('resume', { v: 1, cursor: null });
-      isLive = data?.live === true;
-    }
-  }
-
-  /** `from`: when it should have been sent, so that a slow server cannot hide behind its delay. */
-  async say(conversationId: string, from: number): Promise<void> {
-    const id = randomUUID();
-    const n = (this.#next.get(conversationId) ?? 0) + 1;
-    this.#next.set(conversationId, n);
-    sentAt.set(id, from);
-    this.#own.add(id);
-    const data = { conversationId, text: 'It is a truth universally acknowledged, that a message' };
-    const { ok } = await this.request('message.send', { v: 1, id, n, data });
-    if (!ok) {
-      tally.refused += 1;
-      this.#next.set(conversationId, n - 1);
-      return;
-    }
-    tally.acknowledged += 1;
-    ackMs.push(performance.now() - from);
-  }
-}
+const tell = (report: Report): void => {
+  process.send?.(report);
+};
 
 const sleep = (ms: number): Promise<void> =>
   new Promise((resolve) => {
     setTimeout(resolve, ms);
   });
 
-const closed = async (devices: readonly Device[], load: Load, end: number): Promise<void> => {
-  const talk = async (device: Device, at: number): Promise<void> => {
-    const rooms = load.users[at]?.conversations ?? [];
-    for (let n = 0; performance.now() < end; n++)
-      await device.say(rooms[n % rooms.length] ?? '', performance.now());
+/** All devices of a load: what they say, and how it arrives. */
+class Crowd {
+  readonly #load: Load;
+  readonly #devices: Device[] = [];
+  readonly #readers = new Map<string, Device[]>();
+  readonly #onTheirWay = new Map<string, Said>();
+  /** Acknowledged places by conversation: the first and the last. */
+  readonly #heads = new Map<string, { first: number; head: number }>();
+  readonly #queues = new Map<Device, number[]>();
+  readonly #turns = new Map<Device, number>();
+  readonly #found = {
+    acknowledged: 0,
+    delivered: 0,
+    refused: 0,
+    retried: 0,
+    behind: 0,
+    closed: 0,
   };
-  await Promise.all(devices.map(talk));
-};
+  readonly #ackMs: number[] = [];
+  readonly #deliveredMs: number[] = [];
+  #isMeasuring = false;
+  #isOver = false;
 
-const openLoop = async (devices: readonly Device[], load: Load, rate: number): Promise<void> => {
-  const began = performance.now();
-  const all: Promise<void>[] = [];
-  // A device sends its next only after its last was answered, as the SDK does; intended times stay.
-  const lanes = devices.map(() => Promise.resolve());
-  for (let n = 0; n < rate * load.seconds; n++) {
-    const from = began + (n * 1_000) / rate;
-    const wait = from - performance.now();
-    if (wait > 1) await sleep(wait);
-    const at = n % devices.length;
-    const rooms = load.users[at]?.conversations ?? [];
-    const room = rooms[Math.floor(n / devices.length) % rooms.length] ?? '';
-    const said = (lanes[at] ?? Promise.resolve()).then(() => devices[at]?.say(room, from));
-    lanes[at] = said;
-    all.push(said);
+  constructor(load: Load) {
+    this.#load = load;
   }
-  await Promise.all(all);
+
+  async connect(): Promise<void> {
+    const { seats, socketUrl } = this.#load;
+    const queue = seats.values();
+    const work = async (): Promise<void> => {
+      for (const seat of queue) {
+        const device = new Device(socketUrl, seat, this.#port());
+        await device.enter();
+        this.#devices.push(device);
+        for (const conversation of seat.conversations) {
+          const readers = this.#readers.get(conversation);
+          if (readers) readers.push(device);
+          else this.#readers.set(conversation, [device]);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: HANDSHAKES_AT_ONCE }, work));
+    setInterval(() => {
+      for (const device of this.#devices) device.acknowledge();
+    }, ACK_MS);
+  }
+
+  async talk(): Promise<Outcome> {
+    const { ratePerS, warmUpS, seconds } = this.#load;
+    const beginsMs = performance.now() + warmUpS * 1_000;
+    const endsMs = beginsMs + seconds * 1_000;
+    if (ratePerS === undefined) for (const device of this.#devices) this.#next(device);
+    else void this.#keepTime(ratePerS, endsMs);
+    await sleep(beginsMs - performance.now());
+    this.#isMeasuring = true;
+    tell({ kind: 'began' });
+    await sleep(endsMs - performance.now());
+    this.#isMeasuring = false;
+    this.#isOver = true;
+    tell({ kind: 'ended' });
+    const settledMs = performance.now() + SETTLE_MS_MAX;
+    while (this.#onTheirWay.size > 0 && performance.now() < settledMs) await sleep(LOOK_MS);
+    // One that came twice would come now.
+    await sleep(5 * LOOK_MS);
+    return this.#outcome();
+  }
+
+  #outcome(): Outcome {
+    const outcome = { lost: 0, duplicated: 0, misordered: 0 };
+    for (const { arrivals, seat } of this.#devices) {
+      outcome.duplicated += arrivals.duplicated;
+      outcome.misordered += arrivals.misordered;
+      for (const conversation of seat.conversations) {
+        const { first, head } = this.#heads.get(conversation) ?? { first: 0, head: -1 };
+        outcome.lost += arrivals.lost(conversation, first, head);
+      }
+    }
+    return { ...this.#found, ...outcome, ackMs: this.#ackMs, deliveredMs: this.#deliveredMs };
+  }
+
+  /** Sends at times fixed beforehand, however the platform takes it. */
+  async #keepTime(ratePerS: number, endsMs: number): Promise<void> {
+    const beganMs = performance.now();
+    for (let sent = 0; ; await sleep(DUE_MS)) {
+      const dueMs = () => beganMs + (sent * 1_000) / ratePerS;
+      for (; dueMs() <= performance.now() && dueMs() < endsMs; sent += 1) {
+        const device = this.#devices[sent % this.#devices.length];
+        if (device) this.#queue(device, dueMs());
+      }
+      if (dueMs() >= endsMs) return;
+    }
+  }
+
+  /** A device has one message under way at a time, as the SDK has; the intended time stands. */
+  #queue(device: Device, intendedMs: number): void {
+    const queue = this.#queues.get(device);
+    if (queue) queue.push(intendedMs);
+    else {
+      this.#queues.set(device, []);
+      this.#say(device, intendedMs);
+    }
+  }
+
+  #say(device: Device, intendedMs: number): void {
+    const { conversations } = device.seat;
+    const turn = this.#turns.get(device) ?? 0;
+    this.#turns.set(device, turn + 1);
+    const conversation = conversations[turn % conversations.length] ?? '';
+    const readers = (this.#readers.get(conversation)?.length ?? 1) - 1;
+    const said = device.say(conversation, this.#load.text, intendedMs, readers);
+    this.#onTheirWay.set(said.id, said);
+  }
+
+  #next(device: Device): void {
+    if (this.#isOver && this.#load.ratePerS === undefined) return;
+    if (this.#load.ratePerS === undefined) return this.#say(device, performance.now());
+    const intendedMs = this.#queues.get(device)?.shift();
+    if (intendedMs === undefined) this.#queues.delete(device);
+    else this.#say(device, intendedMs);
+  }
+
+  #port(): DevicePort {
+    const count = (what: 'retried' | 'behind') => () => {
+      this.#found[what] += 1;
+    };
+    return {
+      acknowledged: (said, seq) => this.#acknowledged(said, seq),
+      delivered: (clientId, to) => this.#delivered(clientId, to),
+      refused: (said, code) => {
+        this.#found.refused += 1;
+        this.#onTheirWay.delete(said.id);
+        process.stderr.write(`refused: ${code}\n`);
+      },
+      retried: count('retried'),
+      behind: count('behind'),
+      closed: (reason) => {
+        this.#found.closed += 1;
+        process.stderr.write(`a connection was lost: ${reason}\n`);
+      },
+    };
+  }
+
+  #acknowledged(said: Said, seq: number): void {
+    said.isAcknowledged = true;
+    const known = this.#heads.get(said.conversationId);
+    if (!known) this.#heads.set(said.conversationId, { first: seq, head: seq });
+    else {
+      known.first = Math.min(known.first, seq);
+      known.head = Math.max(known.head, seq);
+    }
+    if (this.#isMeasuring) {
+      this.#found.acknowledged += 1;
+      this.#ackMs.push(performance.now() - said.intendedMs);
+    }
+    if (this.#load.ratePerS !== undefined) this.#next(said.by);
+    this.#settle(said);
+  }
+
+  #delivered(clientId: string, to: Device): void {
+    const said = this.#onTheirWay.get(clientId);
+    if (!said || said.by === to) return;
+    said.missing -= 1;
+    if (this.#isMeasuring) {
+      this.#found.delivered += 1;
+      this.#deliveredMs.push(performance.now() - said.intendedMs);
+    }
+    this.#settle(said);
+  }
+
+  #settle(said: Said): void {
+    if (!said.isAcknowledged || said.missing > 0) return;
+    this.#onTheirWay.delete(said.id);
+    if (this.#load.ratePerS === undefined) this.#next(said.by);
+  }
+}
+
+let crowd: Crowd | undefined;
+
+const obey = async (order: Order): Promise<void> => {
+  if (order.kind === 'connect') {
+    crowd = new Crowd(order.load);
+    await crowd.connect();
+    tell({ kind: 'connected' });
+  } else if (crowd) tell({ kind: 'outcome', outcome: await crowd.talk() });
 };
 
-const run = async (load: Load): Promise<Outcome> => {
-  const devices = load.users.map(({ token }) => new Device(load.socketUrl, token));
-  await Promise.all(devices.map(({ connected }) => connected));
-  await Promise.all(devices.map((device) => device.resume()));
-  process.send?.('connected');
-  const began = performance.now();
-  if (load.ratePerS === undefined) await closed(devices, load, began + load.seconds * 1_000);
-  else await openLoop(devices, load, load.ratePerS);
-  const seconds = (performance.now() - began) / 1_000;
-  const settled = performance.now() + SETTLE_MS_MAX;
-  const expected = (): number => tally.acknowledged * load.readers;
-  while (tally.delivered < expected() && performance.now() < settled) await sleep(20);
-  return { ...tally, lost: Math.max(0, expected() - tally.delivered), seconds, ackMs, deliveredMs };
-};
-
-process.once('message', (load: Load) => {
-  run(load).then(
-    (outcome) => process.send?.(outcome, () => process.exit(0)),
-    (error: unknown) => {
-      process.stderr.write(`${String(error)}\n`);
-      process.exit(1);
-    },
-  );
+process.on('message', (order: Order) => {
+  obey(order).catch((error: unknown) => {
+    process.stderr.write(`${String(error)}\n`);
+    process.exit(1);
+  });
 });
+// Whoever started it is gone.
+process.on('disconnect', () => process.exit(0));

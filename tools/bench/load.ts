@@ -1,23 +1,46 @@
-/** What the generator is told: who talks where, and how. */
+/** A device of a person, and the conversations it talks in. */
+export type Seat = Readonly<{ userId: string; token: string; conversations: readonly string[] }>;
+
+/** What the generator is told. */
 export type Load = Readonly<{
   socketUrl: string;
-  users: readonly Readonly<{ token: string; conversations: readonly string[] }>[];
-  /** Messages per second over all users; without it each sends again once acknowledged. */
+  seats: readonly Seat[];
+  /** What is said, in every message. */
+  text: string;
+  /**
+   * Messages per second over all devices, at times fixed beforehand (open loop). Without it each
+   * device says its next when its last was acknowledged and delivered to all others (closed loop).
+   */
   ratePerS?: number;
+  warmUpS: number;
   seconds: number;
-  /** Deliveries of each message: every member's device but the sender's. */
-  readers: number;
 }>;
 
-/** What the generator saw. Times in ms, from the intended moment of sending. */
+/** What the generator saw within the measured time, and of the whole run what must not be. */
 export type Outcome = Readonly<{
   acknowledged: number;
-  refused: number;
+  /** To devices other than the sender's. */
   delivered: number;
-  duplicated: number;
-  misordered: number;
-  lost: number;
-  seconds: number;
+  /** From the moment when a message was to be sent, whenever that was possible. */
   ackMs: readonly number[];
   deliveredMs: readonly number[];
+  lost: number;
+  duplicated: number;
+  misordered: number;
+  /** Commands refused for good. */
+  refused: number;
+  /** Commands sent again because the server asked for it. */
+  retried: number;
+  /** Times a device was told that it had fallen behind, and resumed. */
+  behind: number;
+  /** Connections that the server closed. */
+  closed: number;
 }>;
+
+/** What the generator tells while it works. */
+export type Report =
+  | Readonly<{ kind: 'connected' | 'began' | 'ended' }>
+  | Readonly<{ kind: 'outcome'; outcome: Outcome }>;
+
+/** What the generator is told to do. */
+export type Order = Readonly<{ kind: 'connect'; load: Load } | { kind: 'talk' }>;

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 
-/** Ticks of /proc/<pid>/stat in a second (USER_HZ, fixed at 100 on Linux). */
+/** Ticks of /proc/<pid>/stat in a second (USER_HZ, 100 on every Linux that Node runs on). */
 const TICKS_PER_S = 100;
 
 /** CPU seconds a process has used, user and system; 0 when it is gone. */
@@ -12,7 +12,7 @@ export const cpuSecondsOf = (pid: number): number => {
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S;
   } catch {
-    // It ended: what it used since is not known.
+    // It has ended; a run in which a process ended does not count anyway.
     return 0;
   }
 };
@@ -21,22 +21,44 @@ export const cpuSecondsOf = (pid: number): number => {
 export const residentKiBOf = (pid: number): number =>
   Number(/VmRSS:\s+(\d+)/u.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
 
-/** CPU seconds the whole machine has been busy. */
-export const busySeconds = (): number => {
+/** CPU seconds that all processes of the machine have used. */
+const busySeconds = (): number => {
   const [, ...fields] = readFileSync('/proc/stat', 'utf8').split('\n')[0]?.split(/\s+/u) ?? [];
   const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = fields.map(Number);
   return (user + nice + system + irq + softirq) / TICKS_PER_S;
 };
 
-/** What else the machine is doing: the load of the last minute. */
-export const loadNow = (): number => Number((loadavg()[0] ?? 0).toFixed(2));
+/** What was used between two looks. */
+export type Usage = Readonly<{
+  seconds: number;
+  /** CPU seconds of each named process. */
+  cpu: Readonly<Record<string, number>>;
+  /** CPU seconds of all others on the machine: what was measured was measured beside them. */
+  others: number;
+  load: number;
+}>;
 
-/** The value that a share of the others is not above. */
-export const percentile = (values: readonly number[], share: number): number => {
-  const sorted = values.toSorted((a, b) => a - b);
-  const at = Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1);
-  return Number((sorted[Math.max(0, at)] ?? 0).toFixed(2));
+/** Begins to watch processes, by name; the answer ends it. */
+export const watch = (pids: Readonly<Record<string, number>>): (() => Usage) => {
+  const look = () => ({
+    atMs: performance.now(),
+    busy: busySeconds(),
+    cpu: Object.fromEntries(
+      Object.entries(pids).map(([name, pid]) => [name, cpuSecondsOf(pid)] as const),
+    ),
+  });
+  const before = look();
+  return () => {
+    const after = look();
+    const cpu = Object.fromEntries(
+      Object.entries(after.cpu).map(([name, used]) => [name, used - (before.cpu[name] ?? 0)]),
+    );
+    const named = Object.values(cpu).reduce((sum, used) => sum + used, 0);
+    return {
+      seconds: (after.atMs - before.atMs) / 1_000,
+      cpu,
+      others: Math.max(0, after.busy - before.busy - named),
+      load: loadavg()[0] ?? 0,
+    };
+  };
 };
-
-/** The middle of some repeats. */
-export const median = (values: readonly number[]): number => percentile(values, 0.5);

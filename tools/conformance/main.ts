@@ -7,8 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { MongoClient } from 'mongodb';
-import { builtPath } from '../start/built.js';
-import { Supervised } from '../start/supervised.js';
+import { startStore, type RunningStore, type STORES } from '../start/store.js';
 
 const USAGE = `Runs the contract suites and the whole-system suite against any servers.
 
@@ -26,31 +25,6 @@ const SUITES = [
   ['test/socket/delivery.spec.ts', 'test/replay'],
   ['libs/platform/src/event-store.contract.spec.ts', 'libs/platform/src/views.contract.spec.ts'],
 ];
-
-const STORES = {
-  eventstore: {
-    folder: 'log',
-    entry: 'embedded/event-store/src/main.js',
-    url: (port: number) => `esdb://127.0.0.1:${port}?tls=false`,
-  },
-  mongodb: {
-    folder: 'views',
-    entry: 'embedded/document-store/src/main.js',
-    url: (port: number) => `mongodb://127.0.0.1:${port}`,
-  },
-} as const;
-
-const embedded = (name: keyof typeof STORES, dataDir: string): Supervised =>
-  new Supervised({
-    name,
-    entry: builtPath(STORES[name].entry),
-    port: 0,
-    listening: (port) => ({
-      args: ['--data-dir', join(dataDir, STORES[name].folder), '--port', String(port)],
-      env: process.env,
-    }),
-    print: (line) => console.error(`${name} | ${line}`),
-  });
 
 /** A server of somebody's must not lose anything by being tested. */
 const mustBeEmpty = async (url: string): Promise<void> => {
@@ -94,17 +68,16 @@ const run = async (): Promise<number> => {
     return 0;
   }
   const dataDir = await mkdtemp(join(tmpdir(), 'scripta-conformance-'));
-  const own: Supervised[] = [];
-  const urlOf = async (name: keyof typeof STORES): Promise<string> => {
-    const given = values[name];
+  const own: RunningStore[] = [];
+  const urlOf = async (given: string | undefined, name: keyof typeof STORES): Promise<string> => {
     if (given !== undefined) return given;
-    const server = embedded(name, dataDir);
-    own.push(server);
-    await server.start();
-    return STORES[name].url(server.port);
+    const store = await startStore(name, dataDir);
+    own.push(store);
+    return store.url;
   };
   try {
-    const [eventstore, mongodb] = [await urlOf('eventstore'), await urlOf('mongodb')];
+    const eventstore = await urlOf(values.eventstore, 'event-store');
+    const mongodb = await urlOf(values.mongodb, 'document-store');
     await mustBeEmpty(mongodb);
     console.log(`EventStoreDB at ${eventstore}\nMongoDB at ${mongodb}`);
     const given = { SCRIPTA_EVENTSTORE_URL: eventstore, SCRIPTA_MONGODB_URL: mongodb };
@@ -114,7 +87,7 @@ const run = async (): Promise<number> => {
     console.log(passed ? 'These servers conform.' : 'These servers do not conform; see above.');
     return passed ? 0 : 1;
   } finally {
-    await Promise.all(own.map((server) => server.stop()));
+    await Promise.all(own.map((store) => store.stop()));
     await rm(dataDir, { recursive: true, force: true });
   }
 };
