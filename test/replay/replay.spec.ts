@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { builtPath } from '../../tools/start/built.js';
+import { builtPath } from '../../tools/start/programs.js';
 import { startPlatform, type Platform } from '../../tools/start/platform.js';
 import { talk } from './history.js';
 

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { builtPath } from '../start/built.js';
+import { builtPath } from '../start/programs.js';
 
 /** Longer than two short runs take on a busy machine. */
 const RUN_MS_MAX = 120_000;

@@ -1,5 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { builtPath } from '../start/built.js';
+import { builtPath } from '../start/programs.js';
 import { startPlatform, type Platform } from '../start/platform.js';
 import { percentilesMs, rounded, type Figures, type Measured, type Scale } from './figures.js';
 import type { Load, Order, Outcome, Report, Seat } from './load.js';

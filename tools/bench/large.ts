@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { z } from 'zod';
-import { builtPath } from '../start/built.js';
-import { startPlatform, type PartName, type Platform } from '../start/platform.js';
+import { startPlatform, type Platform } from '../start/platform.js';
+import { builtPath, type PartName } from '../start/programs.js';
 import { Generator, pidsOf, roomsOf } from './chat.js';
 import { median, rounded, type Figures, type Measured, type Scale } from './figures.js';
 import { residentKiBOf, watch } from './machine.js';

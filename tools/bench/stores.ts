@@ -6,7 +6,8 @@ import { EventStoreDBClient, jsonEvent, START } from '@eventstore/db-client';
 import { MongoClient } from 'mongodb';
 import { history } from '#domain';
 import { indexSpecs } from '#platform';
-import { startStore, type STORES } from '../start/store.js';
+import type { StoreName } from '../start/programs.js';
+import { startStore } from '../start/store.js';
 import { percentilesMs, rounded, type Figures, type Measured, type Scale } from './figures.js';
 import { watch, type Usage } from './machine.js';
 
@@ -64,7 +65,7 @@ type Stand = Readonly<{ url: string; watching: () => () => Usage }>;
 
 /** Measures against a server of its own, or the one that the environment names. */
 const on = async (
-  name: keyof typeof STORES,
+  name: StoreName,
   measure: (stand: Stand) => Promise<Figures>,
 ): Promise<Measured> => {
   const given = process.env[name === 'event-store' ? 'EVENTSTORE_URL' : 'MONGODB_URL'];

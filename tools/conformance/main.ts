@@ -7,7 +7,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { MongoClient } from 'mongodb';
-import { startStore, type RunningStore, type STORES } from '../start/store.js';
+import type { StoreName } from '../start/programs.js';
+import { startStore, type RunningStore } from '../start/store.js';
 
 const USAGE = `Runs the contract suites and the whole-system suite against any servers.
 
@@ -69,7 +70,7 @@ const run = async (): Promise<number> => {
   }
   const dataDir = await mkdtemp(join(tmpdir(), 'scripta-conformance-'));
   const own: RunningStore[] = [];
-  const urlOf = async (given: string | undefined, name: keyof typeof STORES): Promise<string> => {
+  const urlOf = async (given: string | undefined, name: StoreName): Promise<string> => {
     if (given !== undefined) return given;
     const store = await startStore(name, dataDir);
     own.push(store);

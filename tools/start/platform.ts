@@ -2,26 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { builtPath } from './built.js';
+import { isStore, PROGRAMS, STORES, type PartName, type StoreName } from './programs.js';
 import { startProxy, type Part, type Proxy } from './proxy.js';
 import { Supervised, type Environment } from './supervised.js';
 
-/** The usual ports; another process may have them. */
-const PORTS = {
-  'event-store': 2113,
-  'document-store': 27_017,
-  'command-api': 3001,
-  realtime: 3002,
-  projector: 3003,
-} as const;
-/** All parts, each a process of its own, in the order of starting. */
-const ENTRIES: Readonly<Record<PartName, string>> = {
-  'event-store': 'embedded/event-store/src/main.js',
-  'document-store': 'embedded/document-store/src/main.js',
-  projector: 'apps/projector/src/main.js',
-  'command-api': 'apps/command-api/src/main.js',
-  realtime: 'apps/realtime/src/main.js',
-};
 /** Where each app finds its port. */
 const PORT_SETTINGS = {
   'command-api': 'COMMAND_API_PORT',
@@ -45,9 +29,6 @@ const ALL_READY_MS_MAX = 30_000;
 const LOOK_MS = 20;
 /** A part that does not answer a question for its health by then (ms) is not ready. */
 const HEALTH_MS_MAX = 2_000;
-
-/** A part of the platform. */
-export type PartName = keyof typeof PORTS;
 
 /** How a platform is to run. */
 export type PlatformOptions = Readonly<{
@@ -132,15 +113,15 @@ class Running implements Platform {
   get settings(): Environment {
     const given = this.#given;
     const local = `${LOCAL_TEST_NUMBERS.prefix}:${LOCAL_TEST_NUMBERS.code}`;
-    const [log, documents] = [this.#portOf('event-store'), this.#portOf('document-store')];
+    const own = (name: StoreName) => STORES[name].url(this.#portOf(name));
     return {
       // What a person at a terminal wants to know; LOG_LEVEL asks for more.
       LOG_LEVEL: 'warn',
       ...(process.stdout.isTTY ? {} : { NO_COLOR: '1' }),
       ...given,
       DATA_DIR: this.dataDir,
-      EVENTSTORE_URL: given['EVENTSTORE_URL'] ?? `esdb://127.0.0.1:${log}?tls=false`,
-      MONGODB_URL: given['MONGODB_URL'] ?? `mongodb://127.0.0.1:${documents}`,
+      EVENTSTORE_URL: given['EVENTSTORE_URL'] ?? own('event-store'),
+      MONGODB_URL: given['MONGODB_URL'] ?? own('document-store'),
       PUBLIC_URL: given['PUBLIC_URL'] ?? at(this.#proxy?.port ?? 0),
       // Fixed codes are for a log of one's own only, never for servers that others use.
       TEST_NUMBERS: given['TEST_NUMBERS'] ?? (given['EVENTSTORE_URL'] === undefined ? local : ''),
@@ -150,7 +131,7 @@ class Running implements Platform {
   /** Servers first, then the apps; the public port answers 503 until its part is there. */
   async start(): Promise<void> {
     const names: PartName[] = ['projector', 'command-api', 'realtime'];
-    const stores: PartName[] = [];
+    const stores: StoreName[] = [];
     if (this.#given['EVENTSTORE_URL'] === undefined) stores.push('event-store');
     if (this.#given['MONGODB_URL'] === undefined) stores.push('document-store');
     const asked = [...stores, ...names].map((name) => [name, this.#asPart(name)] as const);
@@ -181,11 +162,12 @@ class Running implements Platform {
   }
 
   async #begin(name: PartName): Promise<void> {
-    const usual = PORTS[name];
+    const { entry, flags, port: usual } = PROGRAMS[name];
     const isUsual = this.#options.usualPorts === true && (await isFree(usual));
     const part = new Supervised({
       name,
-      entry: builtPath(ENTRIES[name]),
+      entry,
+      flags,
       port: isUsual ? usual : 0,
       listening: (port) => this.#listening(name, port),
       print: (line) => this.#options.print?.(name, line),
@@ -197,11 +179,14 @@ class Running implements Platform {
   }
 
   #listening(name: PartName, port: number): { args: string[]; env: Environment } {
-    if (name !== 'event-store' && name !== 'document-store')
-      return { args: [], env: { ...this.settings, [PORT_SETTINGS[name]]: String(port) } };
-    const folder = join(this.dataDir, name === 'event-store' ? 'log' : 'views');
-    const args = ['--data-dir', folder, '--port', String(port)];
-    return { args, env: this.#given };
+    const { env } = PROGRAMS[name];
+    if (!isStore(name))
+      return {
+        args: [],
+        env: { ...this.settings, ...env, [PORT_SETTINGS[name]]: String(port) },
+      };
+    const args = ['--data-dir', join(this.dataDir, STORES[name].folder), '--port', String(port)];
+    return { args, env: { ...this.#given, ...env } };
   }
 
   #portOf(name: PartName): number {
@@ -212,8 +197,7 @@ class Running implements Platform {
     const url = () => (this.#portOf(name) === 0 ? undefined : at(this.#portOf(name)));
     const isUp = () => this.parts.get(name)?.isReady === true;
     // The stores do not speak this HTTP; the log's health is asked for by the apps.
-    if (name === 'event-store' || name === 'document-store')
-      return { url, isReady: () => Promise.resolve(isUp()) };
+    if (isStore(name)) return { url, isReady: () => Promise.resolve(isUp()) };
     return { url, isReady: async () => isUp() && isReady(url() ?? '') };
   }
 

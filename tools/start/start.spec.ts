@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Scripta } from '#client';
 import { until } from '#testing';
-import { builtPath } from './built.js';
+import { builtPath } from './programs.js';
 import { startPlatform, type Platform } from './platform.js';
 
 /** Longer than a start and a stop take on a busy machine. */

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
-import { builtPath } from './built.js';
+import { builtPath } from './programs.js';
 
 /** A process that has not said `ready` by then is killed (ms); a lost index takes a while. */
 const READY_MS_MAX = 60_000;
@@ -23,6 +23,8 @@ export type Program = Readonly<{
   name: string;
   /** Path of the compiled entry. */
   entry: string;
+  /** What Node is told besides. */
+  flags: readonly string[];
   /** The port that its first life takes; 0 for any free one, which later lives then take. */
   port: number;
   /** What makes it listen on a port. */
@@ -112,10 +114,10 @@ export class Supervised {
   }
 
   #launch(): ChildProcess {
-    const { entry, listening } = this.#program;
+    const { entry, flags, listening } = this.#program;
     const { args, env } = listening(this.#port);
     const bornAt = performance.now();
-    const options = ['--enable-source-maps', `--import=${LEASH}`];
+    const options = ['--enable-source-maps', `--import=${LEASH}`, ...flags];
     const child = spawn(process.execPath, [...options, entry, ...args], {
       env,
       // What holds the other end of its standard input is the leash.
