@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { configSchema } from '#platform';
+import { PROGRAMS } from '../../tools/start/programs.js';
 
 const environment = z.record(z.string(), z.string());
 const dependsOn = z.record(
@@ -49,7 +50,10 @@ it('starts every app from an entry that is built', () => {
 });
 
 it('gives the apps only settings that there are', () => {
-  const known = Object.keys(configSchema.shape);
+  const known = [
+    ...Object.keys(configSchema.shape),
+    ...Object.values(PROGRAMS).flatMap(({ env }) => Object.keys(env)),
+  ];
   const given = services.flatMap(([, { command, environment: settings }]) =>
     command ? Object.keys(settings ?? {}) : [],
   );

@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import {
   connectMongo,
   EventStoreDb,
@@ -6,6 +7,7 @@ import {
   LocalRateLimiter,
   MongoOperations,
   MongoViews,
+  RedisRateLimiter,
   SystemClock,
   SystemRandom,
   SystemTimer,
@@ -16,7 +18,9 @@ import type { Ports } from './ports.js';
 /** The ports of a process, and the way to let go of them when it ends. */
 export type OpenPorts = Readonly<{ ports: Ports; close: () => Promise<void> }>;
 
-/** Opens what the settings name: EventStoreDB, MongoDB, and the keys in DATA_DIR. */
+const warn = (message: string): void => new Logger('Limits').warn(message);
+
+/** Opens what the settings name: EventStoreDB, MongoDB, perhaps Redis, and the keys in DATA_DIR. */
 export const openPorts = async (config: Config): Promise<OpenPorts> => {
   const [clock, random, timer] = [new SystemClock(), new SystemRandom(), new SystemTimer()];
   const keys = await LocalKeys.open(
@@ -26,6 +30,10 @@ export const openPorts = async (config: Config): Promise<OpenPorts> => {
   const store = new EventStoreDb(config.EVENTSTORE_URL);
   const mongo = connectMongo(config.MONGODB_URL);
   const views = new MongoViews(mongo, clock, timer);
+  const local = new LocalRateLimiter(clock);
+  const shared = config.REDIS_URL
+    ? new RedisRateLimiter({ url: config.REDIS_URL, local, log: warn })
+    : undefined;
   const ports: Ports = {
     config,
     store,
@@ -33,12 +41,13 @@ export const openPorts = async (config: Config): Promise<OpenPorts> => {
     keys,
     views,
     operations: new MongoOperations(mongo),
-    limiter: new LocalRateLimiter(clock),
+    limiter: shared ?? local,
     clock,
     random,
     timer,
   };
   const close = async () => {
+    shared?.close();
     await store.close();
     await views.close();
     await mongo.close();

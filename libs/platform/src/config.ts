@@ -13,6 +13,9 @@ export const configSchema = z.object({
   MONGODB_URL: text('mongodb://127.0.0.1:27017').describe(
     'MongoDB. Set for `npm start`, that server is used and none is started.',
   ),
+  REDIS_URL: text('').describe(
+    'Redis, for what processes share and may lose. Empty: each process limits by itself.',
+  ),
   PORT: port(3000).describe('The one public port: REST, socket, docs.'),
   COMMAND_API_PORT: port(3001).describe('Where the REST door listens on loopback.'),
   REALTIME_PORT: port(3002).describe('Where the socket door listens on loopback.'),

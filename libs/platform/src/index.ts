@@ -20,6 +20,7 @@ export * from './queries.js';
 export * from './rate-limiter.js';
 export * from './read-model-runner.js';
 export * from './read-model.js';
+export * from './redis-rate-limiter.js';
 export * from './rejections.js';
 export * from './subscription.js';
 export * from './tokens.js';

@@ -13,3 +13,4 @@ export * from './views.contract.js';
 export * from './meta.js';
 export * from './hand-time.js';
 export * from './chatter.js';
+export * from './redis.js';
