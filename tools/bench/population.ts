@@ -5,6 +5,7 @@ import {
   directConversationOf,
   EventStoreDb,
   JsonCodec,
+  linked,
   LocalKeys,
   readConfig,
   SystemClock,
@@ -103,7 +104,8 @@ export class Population {
   ): Promise<readonly string[]> {
     return this.#each(rooms, async (people) => {
       const { conversationId, events } = this.#founded(people, kind);
-      await this.#append(`conversation-${conversationId}`, -1, events);
+      const opening = linked(await this.#sealed(events), '', 0);
+      await this.#store.append(`conversation-${conversationId}`, -1, opening.events);
       return conversationId;
     });
   }
@@ -118,7 +120,9 @@ export class Population {
     const state = conversation.initial();
     const fold = (event: ConversationEvent) => conversation.evolve(state, event, state.head + 1);
     opening.forEach(fold);
-    let appending = this.#append(stream, -1, opening);
+    const begun = linked(await this.#sealed(opening), '', 0);
+    let link = begun.head;
+    let appending = this.#store.append(stream, -1, begun.events);
     for (let done = 0; done < count;) {
       const events: ConversationEvent[] = [];
       for (; events.length < MESSAGES_PER_APPEND && done < count; done += 1) {
@@ -129,9 +133,11 @@ export class Population {
       // Sealed while the ones before are on their way to the disk.
       const sealed = await this.#sealed(events);
       const { revision } = await appending;
-      appending = this.#store.append(stream, revision, sealed);
+      const chain = linked(sealed, link, revision + 1);
+      link = chain.head;
+      appending = this.#store.append(stream, revision, chain.events);
     }
-    await this.#snapshot(stream, state, await appending);
+    await this.#snapshot(stream, state, { ...(await appending), link });
     return conversationId;
   }
 
@@ -163,7 +169,7 @@ export class Population {
   async #snapshot(
     stream: string,
     state: ReturnType<typeof conversation.initial>,
-    at: Readonly<{ revision: number; position: number }>,
+    at: Readonly<{ revision: number; position: number; link: string }>,
   ): Promise<void> {
     if (!conversation.snapshots) return;
     const { version, freeze } = conversation.snapshots;

@@ -42,6 +42,8 @@ export type Held = {
   /** Of the last event that the state has seen; -1 before the first. */
   revision: number;
   position: number;
+  /** The link of the last event, where the stream is linked; empty before the first. */
+  link: string;
   /** Revision of the latest snapshot; -1 where there is none. */
   snapshotAt: number;
   bytes: number;
@@ -115,6 +117,7 @@ export class HeldStreams {
       state: decider.initial(),
       revision: -1,
       position: -1,
+      link: '',
       snapshotAt: -1,
       bytes: 0,
     };

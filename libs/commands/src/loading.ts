@@ -1,4 +1,11 @@
-import type { Codec, EventStore, LogEvent, NewEvent, Timer } from '#platform';
+import {
+  linkOf,
+  type Codec,
+  type EventStore,
+  type LogEvent,
+  type NewEvent,
+  type Timer,
+} from '#platform';
 import { answered } from './answered.js';
 import { weigh, type Held, type HeldStreams } from './held.js';
 
@@ -10,16 +17,23 @@ const PAGE = SNAPSHOT_EVERY;
 const SNAPSHOT_CHARS_MAX = 900_000;
 
 /** A state as it is kept beside the log. */
-type Snapshot = Readonly<{ version: number; revision: number; position: number; state: object }>;
+type Snapshot = Readonly<{
+  version: number;
+  revision: number;
+  position: number;
+  link: string;
+  state: object;
+}>;
 
 const snapshotOf = ({ data }: LogEvent): Snapshot | undefined => {
-  const { version, revision, position, state } = data;
+  const { version, revision, position, link, state } = data;
   return typeof version === 'number' &&
     typeof revision === 'number' &&
     typeof position === 'number' &&
+    typeof link === 'string' &&
     typeof state === 'object' &&
     state !== null
-    ? { version, revision, position, state }
+    ? { version, revision, position, link, state }
     : undefined;
 };
 
@@ -53,6 +67,8 @@ export class Loading {
         held.revision = event.revision;
         held.position = event.position;
       }
+      const last = page.at(-1);
+      if (last && held.decider.linked) held.link = linkOf(last, last.revision);
       if (page.length < PAGE) return held.revision > before;
     }
   }
@@ -64,12 +80,12 @@ export class Loading {
     const frozen = JSON.stringify(snapshots.freeze(held.state));
     held.snapshotAt = held.revision;
     if (frozen.length > SNAPSHOT_CHARS_MAX) return undefined;
-    const { revision, position } = held;
+    const { revision, position, link } = held;
     const state: unknown = JSON.parse(frozen);
     return {
       id: id(),
       type: 'StateFrozen',
-      data: { version: snapshots.version, revision, position, state },
+      data: { version: snapshots.version, revision, position, link, state },
       metadata: {},
     };
   }
@@ -87,6 +103,7 @@ export class Loading {
     held.state = snapshots.thaw(snapshot.state);
     held.revision = snapshot.revision;
     held.position = snapshot.position;
+    held.link = snapshot.link;
     held.snapshotAt = snapshot.revision;
   }
 }

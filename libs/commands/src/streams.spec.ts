@@ -10,7 +10,7 @@ import {
   type Conversation,
   type ConversationCommand,
 } from '#domain';
-import { eventIdOf, type EventStore } from '#platform';
+import { eventIdOf, linkOf, type EventStore } from '#platform';
 import { FaultyStore, memoryPorts, SteppedTime } from '#testing';
 import { Decides } from './handled.js';
 import type { Accepted } from './held.js';
@@ -73,6 +73,14 @@ const started = async (settings: Readonly<Record<string, string>> = {}) => {
   const messages = async () =>
     (await ports.store.read(talk.stream, 0)).filter(({ type }) => type === 'MessageSent');
   return { ports, ...talk, ...here, messages };
+};
+
+/** Every event of a conversation carries the link of the one before it. */
+const expectLinked = async ({ store }: Ports, stream: string): Promise<void> => {
+  const events = await store.read(stream, 0);
+  expect(events.length).toBeGreaterThan(1);
+  const links = events.map((event) => linkOf(event, event.revision));
+  expect(events.map(({ data }) => data['prev'])).toEqual(['', ...links.slice(0, -1)]);
 };
 
 const coded = (code: string, details: object = {}) =>
@@ -183,6 +191,7 @@ describe('two processes', () => {
     const numbers = stored.map(({ data }) => data['number']);
     expect(numbers).toEqual(Array.from({ length: 100 }, (_, index) => index + 1));
     expect((await ports.store.last(stream))?.revision).toBe(101);
+    await expectLinked(ports, stream);
   });
 
   it('do not refuse on what the other has changed', async () => {
@@ -370,6 +379,26 @@ describe('a cold load', () => {
     const cold = processOn(ports);
     await cold.execute(send('Hello', { n: MESSAGES + 2 }));
     expect(cold.store.eventsRead).toBeLessThanOrEqual(SNAPSHOT_EVERY);
+  });
+
+  it('[Z13] goes on with the rolling hash where it stood', async () => {
+    const { ports, send, stream } = await filled();
+    const cold = processOn(ports);
+    await cold.execute(send('after a snapshot', { n: MESSAGES + 2 }));
+    await Promise.all(
+      [3, 4, 5].map((more) => cold.execute(send('in one turn', { n: MESSAGES + more }))),
+    );
+    await expectLinked(ports, stream);
+  });
+
+  it(`[Z13] of a snapshot with nothing after it, too`, async () => {
+    const { ports, execute, send, stream } = await started();
+    for (let n = 2; n < SNAPSHOT_EVERY; n++) await execute(send('Hello', { n }));
+    expect((await ports.store.last(`snapshot-${stream}`))?.data['revision']).toBe(
+      (await ports.store.last(stream))?.revision,
+    );
+    await processOn(ports).execute(send('Hello', { n: SNAPSHOT_EVERY }));
+    await expectLinked(ports, stream);
   });
 });
 

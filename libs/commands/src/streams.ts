@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Rejection, type Command, type Decider, type ScriptaEvent } from '#domain';
 import {
   crashPoint,
+  linked,
   LogUnavailable,
   StaleRevision,
   uuidOf,
@@ -197,7 +198,7 @@ export class Streams {
     appending: readonly Appending[],
     deadlineMs: number,
   ): Promise<boolean> {
-    const sealed = await this.#seal(appending);
+    const { events: sealed, head } = this.#link(held, await this.#seal(appending));
     const expected = held.revision;
     let appended: Appended;
     try {
@@ -216,6 +217,7 @@ export class Streams {
     if (batch.length === 1) for (const outcome of appending) fold(held, outcome);
     held.revision = appended.revision;
     held.position = appended.position;
+    held.link = head;
     this.#held.weighed(held, held.bytes + sealed.length * EVENT_BYTES);
     this.#freeze(held);
     return true;
@@ -251,6 +253,10 @@ export class Streams {
         );
     }
     return Promise.all(sealing);
+  }
+
+  #link({ decider, link, revision }: Held, sealed: readonly NewEvent[]) {
+    return decider.linked ? linked(sealed, link, revision + 1) : { events: sealed, head: link };
   }
 
   #settle(held: Held, outcomes: readonly Outcome[]): void {

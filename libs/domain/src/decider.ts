@@ -6,6 +6,18 @@ export type Event<Type extends string = string, Data extends object = object> = 
   data: Readonly<Data>;
 }>;
 
+/** What lets a client check a fact for itself; all hashes are SHA-256 in hex. */
+export type Proof = Readonly<{
+  /** The link of the fact before it in the conversation; empty for the first. */
+  prev: string;
+  /** Of the RFC 8785 form of the personal leaves and the salt; stays when they are erased. */
+  commit?: string;
+  /** Gone with the personal leaves. */
+  salt?: string;
+  /** The open data as it was written, where that was an older version of the event. */
+  written?: Readonly<Record<string, unknown>>;
+}>;
+
 /** An event with its place: `revision` counts in its stream, `position` orders the whole log. */
 export type Recorded<E extends Event = Event> = E &
   Readonly<{
@@ -15,6 +27,8 @@ export type Recorded<E extends Event = Event> = E &
     position: number;
     correlationId: string;
     causationId: string;
+    /** Of an event that was read whole, in a stream that is linked. */
+    proof?: Proof;
   }>;
 
 /** What a command carries beside its wish. */
@@ -70,6 +84,8 @@ export type Decider<State, C extends Command, E extends Event> = Readonly<{
   /** Where the stream keeps what each device's outbox has sent; absent where acts repeat safely. */
   outboxes?: (state: State) => Outboxes;
   snapshots?: Snapshots<State>;
+  /** Each event carries the link of the one before it, for clients to check. */
+  linked?: true;
 }>;
 
 /** The fields that tie an event to the command that caused it. */

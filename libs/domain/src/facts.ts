@@ -1,6 +1,6 @@
 import type { AudienceEvent } from './audience/events.js';
 import type { ConversationEvent } from './conversation/events.js';
-import type { Recorded } from './decider.js';
+import type { Proof, Recorded } from './decider.js';
 
 /** A fact of a conversation as clients know it: socket event, webhook type and push type. */
 export type Fact = Readonly<{
@@ -20,6 +20,8 @@ export type Fact = Readonly<{
   causationId: string;
   /** The id of the command, so that the sender's own device knows its message again. */
   clientId: string;
+  /** For the client's own check of text and order; absent outside a conversation's order. */
+  proof?: Proof;
 }>;
 
 /** Events that members of a conversation hear of. */
@@ -57,5 +59,6 @@ export const factOf = (event: Recorded<HeardEvent>): Fact => {
     correlationId: event.correlationId,
     causationId: event.causationId,
     clientId: origin.command,
+    ...(event.proof ? { proof: event.proof } : {}),
   };
 };

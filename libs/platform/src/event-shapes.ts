@@ -93,7 +93,7 @@ const wrongIn = (fields: EventSchema['fields']): ((data: Json) => string | undef
 /** Compiles a schema. Throws where a field would collide with what the codec itself writes. */
 export const shapeOf = (type: string, { version, subject, fields }: EventSchema): Shape => {
   const names = Object.keys(fields);
-  for (const reserved of ['v', 'sealed', 'salt'])
+  for (const reserved of ['v', 'sealed', 'salt', 'prev'])
     if (names.includes(reserved)) throw new Error(`${type}: ${reserved} is the codec's own field.`);
   const personal = names.filter((name) => fields[name]?.privacy === 'personal').toSorted();
   if (personal.length > 0 && fields[subject]?.kind !== 'uuid')

@@ -7,6 +7,7 @@ export * from './event-store.js';
 export * from './eventstoredb.js';
 export * from './json-codec.js';
 export * from './keys.js';
+export * from './links.js';
 export * from './local-keys.js';
 export * from './memory-event-store.js';
 export * from './memory-views.js';

@@ -11,6 +11,7 @@ import { UnreadableEvent } from './codec.js';
 import { shapeOf } from './event-shapes.js';
 import type { LogEvent } from './event-store.js';
 import { JsonCodec } from './json-codec.js';
+import { linked, linkOf } from './links.js';
 import type { SubjectKey } from './keys.js';
 import { canonicalTexts, isSealed, seal, unseal, type Sealed } from './sealing.js';
 
@@ -83,6 +84,25 @@ describe('an event in the log', () => {
     expect(hash('sha256', canonicalize(texts) ?? '')).toBe(sealed.commit);
     expect(sealed.subject).toBe(ADA);
     expect(sealedOf(await log(sent('Hi'))).commit).not.toBe(sealed.commit);
+  });
+
+  it('[Z13] gives a client what it needs to check the text, and keeps the link when that is erased', async () => {
+    const { keys, codec, log } = opening();
+    const logged = await log(sent('Hi'));
+    const [event] = linked([logged], 'a'.repeat(64), logged.revision).events;
+    const inLog = { ...logged, ...event };
+    const { proof, data } = await codec.decode(inLog, true);
+    const { text } = data as { text: string };
+    expect(proof).toMatchObject({ prev: 'a'.repeat(64), commit: sealedOf(logged).commit });
+    expect(hash('sha256', canonicalize({ salt: proof?.salt, text }) ?? '')).toBe(proof?.commit);
+    const link = linkOf(inLog, 7);
+    await keys.destroy(ADA);
+    const erased = await codec.decode(inLog, true);
+    expect(erased.proof).toEqual({ prev: 'a'.repeat(64), commit: proof?.commit });
+    expect(linkOf(inLog, 7)).toBe(link);
+    expect(linkOf({ ...inLog, data: { ...inLog.data, number: 2 } }, 7)).not.toBe(link);
+    expect(linkOf(inLog, 8)).not.toBe(link);
+    expect((await codec.decode(logged, true)).proof).toBeUndefined();
   });
 
   it('reads without its personal leaves when nobody needs them, and asks for no key', async () => {

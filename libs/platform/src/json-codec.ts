@@ -1,9 +1,10 @@
-import type { Recorded, ScriptaEvent } from '#domain';
+import type { Proof, Recorded, ScriptaEvent } from '#domain';
 import type { Random } from './clock.js';
 import { Codec, UnreadableEvent, type Envelope } from './codec.js';
 import { SHAPES, type Json, type Shape } from './event-shapes.js';
 import type { LogEvent, NewEvent } from './event-store.js';
 import type { Keys, SubjectKey } from './keys.js';
+import { openDataOf } from './links.js';
 import { isSealed, seal, unseal, type Sealed } from './sealing.js';
 import { UPCASTERS, type Upcasters } from './upcasters.js';
 
@@ -76,14 +77,20 @@ export class JsonCodec extends Codec {
     if (typeof correlationId !== 'string' || typeof causationId !== 'string')
       return unreadable(event, 'its metadata does not say what caused it.');
     const place = { id, stream, revision, position, correlationId, causationId };
+    const proof = proofOf(event, isCurrent, texts);
     // The schema, checked above, is what the type of the event is made from.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    return { type, data, ...place } as unknown as Recorded<ScriptaEvent>;
+    return {
+      type,
+      data,
+      ...place,
+      ...(proof ? { proof } : {}),
+    } as unknown as Recorded<ScriptaEvent>;
   }
 
   /** The data of an event of an older version, brought up to the current one step by step. */
   #upcastData(event: LogEvent, shape: Shape, texts: Json | undefined): Json {
-    const { v: written, sealed: _sealed, ...open } = event.data;
+    const { v: written, sealed: _sealed, prev: _prev, ...open } = event.data;
     const { salt: _salt, ...personal } = texts ?? {};
     let data: Json = { ...open, ...personal };
     for (let version = Number(written); version !== shape.version; version += 1) {
@@ -126,11 +133,28 @@ const fillBlanks = (data: Record<string, unknown>, { personal }: Shape): void =>
   for (const name of personal) data[name] ??= '';
 };
 
+/** What a client needs to check the event; nothing where it was not opened, or carries no link. */
+const proofOf = (
+  { data: written }: LogEvent,
+  isCurrent: boolean,
+  texts: Json | undefined,
+): Proof | undefined => {
+  const { prev, sealed } = written;
+  if (typeof prev !== 'string') return undefined;
+  return {
+    prev,
+    ...(isSealed(sealed) ? { commit: sealed.commit } : {}),
+    ...(typeof texts?.['salt'] === 'string' ? { salt: texts['salt'] } : {}),
+    ...(isCurrent ? {} : { written: openDataOf(written) }),
+  };
+};
+
 /** The data of an event of the current version, in the schema's order; `texts` are of its seal. */
 const currentData = (event: LogEvent, shape: Shape, texts: Json | undefined): Json => {
   const { data: written } = event;
   const data: Record<string, unknown> = {};
-  let known = texts ? 2 : 1;
+  let known =
+    1 + (written['sealed'] === undefined ? 0 : 1) + (written['prev'] === undefined ? 0 : 1);
   for (const { name, isPersonal } of shape.fields) {
     const value = isPersonal ? texts?.[name] : written[name];
     if (value === undefined) continue;

@@ -1,5 +1,5 @@
 import { receiptStreamOf, type Mark, type Origin, type ScriptaEvent } from '#domain';
-import { uuidOf, type Codec, type EventStore, type LogEvent } from '#platform';
+import { linked, uuidOf, type Codec, type EventStore, type LogEvent } from '#platform';
 
 /** An event, and the stream it belongs to. */
 export type Said = Readonly<{ stream: string; event: ScriptaEvent }>;
@@ -57,8 +57,8 @@ class Chatter {
       const data = { ...this.#stamp(userId), ...registered };
       yield { stream, event: { type: 'UserRegistered', data } };
       const device = { deviceId: this.#device(userId), name: 'Phone', platform: 'test' };
-      const linked = { ...this.#stamp(userId), userId, ...device };
-      yield { stream, event: { type: 'DeviceLinked', data: linked } };
+      const phone = { ...this.#stamp(userId), userId, ...device };
+      yield { stream, event: { type: 'DeviceLinked', data: phone } };
     }
   }
 
@@ -197,14 +197,10 @@ export const append = async (
   codec: Codec,
   chatter: Iterable<Said>,
 ): Promise<number> => {
-  let index = 0;
-  for (const said of chatter) {
-    index += 1;
-    const id = idOf(said, index);
-    const event = await codec.encode(said.event, { id, correlationId: id, causationId: id });
-    await store.append(said.stream, 'any', [event]);
-  }
-  return index;
+  const log = await logged(codec, chatter);
+  for (const { stream, revision: _revision, position: _position, ...event } of log)
+    await store.append(stream, 'any', [event]);
+  return log.length;
 };
 
 /** The same as it would come out of a log, without one. */
@@ -212,15 +208,20 @@ export const logged = async (
   codec: Codec,
   chatter: Iterable<Said>,
 ): Promise<readonly LogEvent[]> => {
-  const revisions = new Map<string, number>();
+  const heads = new Map<string, Readonly<{ revision: number; link: string }>>();
   const events: LogEvent[] = [];
   for (const said of chatter) {
     const { stream } = said;
     const id = idOf(said, events.length + 1);
     const event = await codec.encode(said.event, { id, correlationId: id, causationId: id });
-    const revision = (revisions.get(stream) ?? -1) + 1;
-    revisions.set(stream, revision);
-    events.push({ ...event, stream, revision, position: 100 * (events.length + 1) });
+    const head = heads.get(stream) ?? { revision: -1, link: '' };
+    const revision = head.revision + 1;
+    const chain = stream.startsWith('conversation-')
+      ? linked([event], head.link, revision)
+      : { events: [event], head: '' };
+    heads.set(stream, { revision, link: chain.head });
+    for (const next of chain.events)
+      events.push({ ...next, stream, revision, position: 100 * (events.length + 1) });
   }
   return events;
 };

@@ -189,4 +189,5 @@ export const conversation: Decider<Conversation, ConversationCommand, Conversati
   evolve,
   outboxes: (state) => state.outboxes,
   snapshots,
+  linked: true,
 };
