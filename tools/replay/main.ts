@@ -51,14 +51,14 @@ const replay = async (platform: Platform | undefined): Promise<boolean> => {
   const seconds = Number(((performance.now() - began) / 1_000).toFixed(1));
   await Promise.all([...cast.values()].map(({ client }) => client.close()));
   const sent = rooms.reduce((sum, { played }) => sum + played.length, 0);
-  const repeated = rooms.flatMap(({ played }) => played).filter(({ duplicate }) => duplicate);
+  const old = rooms.flatMap(({ played }) => played).filter(({ isOld }) => isOld);
   for (const difference of proof.differences.slice(0, DIFFERENCES_MAX)) console.error(difference);
   if (proof.differences.length > DIFFERENCES_MAX)
     console.error(`… and ${proof.differences.length - DIFFERENCES_MAX} more`);
   const { delivered, lost, duplicated, misordered } = proof;
   console.error(
     `${sent} messages in ${rooms.length} rooms by ${cast.size} people` +
-      (repeated.length > 0 ? `, ${repeated.length} of them there before` : '') +
+      (old.length > 0 ? `, ${old.length} of them there before` : '') +
       `; ${delivered} deliveries in ${((performance.now() - sending) / 1_000).toFixed(1)} s. ` +
       (proof.differences.length === 0 ? 'Everything is as it should be.' : 'Something is off.'),
   );

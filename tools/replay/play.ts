@@ -10,8 +10,8 @@ export type Played = Readonly<{
   seq: number;
   number: number;
   position: string;
-  /** It had been sent by an earlier run. */
-  duplicate: boolean;
+  /** It had been sent by an earlier run; a repeat within this run is not meant. */
+  isOld: boolean;
 }>;
 
 /** A room of the file as a group of its authors. */
@@ -37,14 +37,19 @@ const playRoom = async (
   if (!founder) throw new Error(`${name} has no author.`);
   const conversationId = uuidOf(`replay:room:${name}`);
   const group = { conversationId, name, members: others.map(({ userId }) => userId) };
-  await founder.client.startGroup(group, uuidOf(`replay:start:${name}`));
+  const { position: minPosition } = await founder.client.startGroup(
+    group,
+    uuidOf(`replay:start:${name}`),
+  );
+  const { head } = await founder.client.conversation(conversationId, { minPosition });
   const played: Played[] = [];
   for (const message of messages) {
     const author = cast.get(message.author);
     if (!author) continue;
     // The next message waits for this one's acknowledgement: so the file's order is the room's.
     const sent = await author.client.send(conversationId, message.text, { id: idOf(message) });
-    played.push({ message, ...sent });
+    const { messageId, seq, number, position } = sent;
+    played.push({ message, messageId, seq, number, position, isOld: seq <= head });
     step();
   }
   return { name, conversationId, members, played };

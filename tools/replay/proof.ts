@@ -20,7 +20,7 @@ export type Proof = {
   differences: string[];
 };
 
-const fresh = ({ played }: Room): readonly Played[] => played.filter(({ duplicate }) => !duplicate);
+const fresh = ({ played }: Room): readonly Played[] => played.filter(({ isOld }) => !isOld);
 
 const settled = (rooms: readonly Room[]): boolean =>
   rooms.every((room) => {
