@@ -19,7 +19,8 @@ local burst, rate = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
 local kept = redis.call('HMGET', KEYS[1], 'tokens', 'at')
-local tokens = math.min(burst, (tonumber(kept[1]) or burst) + math.max(0, now - (tonumber(kept[2]) or now)) / 1000 * rate)
+local passed = math.max(0, now - (tonumber(kept[2]) or now))
+local tokens = math.min(burst, (tonumber(kept[1]) or burst) + passed / 1000 * rate)
 local wait = 0
 if tokens < 1 then wait = math.ceil((1 - tokens) / rate * 1000) else tokens = tokens - 1 end
 redis.call('HSET', KEYS[1], 'tokens', tostring(tokens), 'at', string.format('%.3f', now))
