@@ -3,10 +3,10 @@ import {
   type BeforeApplicationShutdown,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
-import type { Socket } from 'socket.io';
 import { Rejection, type RejectionCode } from '#domain';
 import { Clock, Timer, type AccessClaims, type Cancel } from '#platform';
 import type { Emission } from './frames.js';
+import type { Line } from './line.js';
 import { Reader } from './reader.js';
 import { Rooms } from './rooms.js';
 
@@ -28,7 +28,7 @@ export class Connection {
   behindSinceMs: number | undefined;
 
   constructor(
-    readonly socket: Socket,
+    readonly socket: Line,
     claims: AccessClaims,
     private readonly clock: Clock,
   ) {
@@ -100,7 +100,7 @@ export class Connections implements OnApplicationBootstrap, BeforeApplicationShu
   }
 
   /** Takes a socket in. The same device twice: the newer wins. */
-  open(socket: Socket, claims: AccessClaims): Connection {
+  open(socket: Line, claims: AccessClaims): Connection {
     const key = keyOf(claims.userId, claims.deviceId);
     const older = this.#byDevice.get(key);
     if (older) {

@@ -107,7 +107,7 @@ export class Doorman {
   /** Socket.IO's middleware: leaves what it found out in `socket.data`. */
   async authenticate(socket: Socket, next: (error?: Error) => void): Promise<void> {
     try {
-      socket.data = await this.#admit(socket.handshake.auth);
+      socket.data = await this.admit(socket.handshake.auth);
       next();
     } catch (error) {
       next(connectError(error));
@@ -116,7 +116,8 @@ export class Doorman {
     }
   }
 
-  async #admit(auth: unknown): Promise<Admitted> {
+  /** What a handshake shows, whatever it came by. Throws a `Rejection`. */
+  async admit(auth: unknown): Promise<Admitted> {
     const read = authSchema.safeParse(auth);
     if (!read.success) {
       const isTokenless = read.error.issues.some(({ path }) => path[0] === 'token');

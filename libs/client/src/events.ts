@@ -2,7 +2,9 @@ import type { ScriptaError } from './errors.js';
 import type { Ended } from './outbox.js';
 import type { Fact, FactOf, FactType, ReceiptsMoved, ReceiptState } from './protocol.js';
 import type { Runtime } from './runtime.js';
+import type { Fetch } from './rest.js';
 import type { ScriptaStorage } from './storage.js';
+import type { Transport } from './transport.js';
 
 /** How the client stands: `live` means that facts arrive as they happen. */
 export type State = 'connecting' | 'resuming' | 'live' | 'closed';
@@ -31,6 +33,9 @@ export type ScriptaOptions = Readonly<{
   deviceId?: string;
   storage?: ScriptaStorage;
   runtime?: Runtime;
+  /** How connections and requests are made, where not over the network. */
+  transport?: Transport;
+  fetch?: Fetch;
 }>;
 
 /** What a group is made of. */

@@ -5,3 +5,11 @@ export * from './protocol.js';
 export { systemRuntime, uuid4, uuid7, type Cancel, type Runtime } from './runtime.js';
 export * from './scripta.js';
 export * from './storage.js';
+export type { Fetch } from './rest.js';
+export {
+  socketIo,
+  type Handshake,
+  type Transport,
+  type Wire,
+  type WireListener,
+} from './transport.js';

@@ -1,7 +1,7 @@
-import { io, type Socket } from 'socket.io-client';
 import { ScriptaError, type Refusal } from './errors.js';
 import { FACT_TYPES, type Fact, type ReceiptsMoved, type Welcome } from './protocol.js';
 import { pauseMs, type Cancel, type Runtime } from './runtime.js';
+import { socketIo, type Transport, type Wire } from './transport.js';
 
 /** An acknowledgement later than this tells nothing: the outcome is unknown. */
 const ANSWER_MS_MAX = 10_000;
@@ -29,6 +29,8 @@ export type LinkPort = Readonly<{
 
 type WireAnswer = Answer | Readonly<{ ok: false; error: Refusal }>;
 
+const FACTS: ReadonlySet<string> = new Set(FACT_TYPES);
+
 /** Reasons after which trying again by oneself would be wrong. */
 const FINAL_CODES: ReadonlySet<string> = new Set(['unauthorized', 'replaced', 'bad_request']);
 
@@ -43,9 +45,9 @@ const disconnected = (cause?: unknown): ScriptaError =>
     { cause },
   );
 
-/** The socket: kept connected, with a jittered backoff, until it is closed or refused for good. */
+/** The connection: kept connected, with a jittered backoff, until it is closed or refused for good. */
 export class Link {
-  #socket: Socket | undefined;
+  #wire: Wire | undefined;
   #attempt = 0;
   #reason: ScriptaError | undefined;
   #cancel: Cancel | undefined;
@@ -56,6 +58,7 @@ export class Link {
     private readonly url: string,
     private readonly runtime: Runtime,
     private readonly port: LinkPort,
+    private readonly transport: Transport = socketIo,
   ) {}
 
   /** Connects, and stays connected. */
@@ -73,8 +76,8 @@ export class Link {
 
   /** Cuts the connection as a network would; it is built anew by itself. */
   interrupt(): void {
-    if (!this.#socket) return;
-    this.#socket.io.engine?.transport?.close();
+    if (!this.#wire) return;
+    this.#wire.cut();
     this.#lost(disconnected());
   }
 
@@ -89,8 +92,8 @@ export class Link {
       const fail = (error: ScriptaError) => settle(() => reject(error));
       const cancel = this.runtime.after(ANSWER_MS_MAX, () => fail(disconnected()));
       this.#waiting.add(fail);
-      if (!this.#socket?.connected) return fail(disconnected());
-      this.#socket.emit(name, payload, (answer: WireAnswer) => {
+      if (!this.#wire?.isOpen()) return fail(disconnected());
+      this.#wire.emit(name, payload, (answer: WireAnswer) => {
         if (answer.ok) settle(() => resolve(answer));
         else fail(new ScriptaError(answer.error));
       });
@@ -102,46 +105,53 @@ export class Link {
    * the wire; nothing is called when the connection breaks first.
    */
   ask(name: string, payload: object, answered: (answer: WireAnswer) => void): void {
-    this.#socket?.emit(name, payload, answered);
+    this.#wire?.emit(name, payload, answered);
   }
 
   /** Sends without an answer. */
   tell(name: string, payload: object): void {
-    if (this.#socket?.connected) this.#socket.emit(name, payload);
+    if (this.#wire?.isOpen()) this.#wire.emit(name, payload);
   }
 
   #connect(): void {
-    const socket = io(this.url, {
-      path: '/socket.io',
-      transports: ['websocket'],
-      reconnection: false,
-      forceNew: true,
-      autoConnect: false,
-      timeout: CONNECT_MS_MAX,
-      auth: { token: this.port.token(), protocol: 1, capabilities: [] },
-    });
-    this.#socket = socket;
+    const auth = { token: this.port.token(), protocol: 1, capabilities: [] };
+    const isCurrent = (): boolean => this.#wire === wire;
     this.#reason = undefined;
-    const isCurrent = (): boolean => this.#socket === socket;
     this.#cancel = this.runtime.after(CONNECT_MS_MAX, () => this.#lost(disconnected()));
-    socket.on('welcome', (welcome: Welcome) => {
-      this.#cancel?.();
-      this.#attempt = 0;
-      if (isCurrent()) this.port.welcome(welcome);
-    });
-    for (const type of FACT_TYPES) socket.on(type, (fact: Fact) => this.port.fact(fact));
-    socket.on('receipts.moved', (moved: ReceiptsMoved) => this.port.moved(moved));
-    socket.on('behind', () => this.port.behind());
-    socket.on('error', (refusal: Partial<Refusal>) => {
-      this.#reason = refused(refusal);
-    });
-    socket.on('disconnect', (reason) => {
-      if (isCurrent()) this.#lost(this.#reason ?? disconnected(reason));
-    });
-    socket.on('connect_error', (error: Error & { data?: Partial<Refusal> }) => {
-      if (isCurrent()) this.#lost(error.data ? refused(error.data) : disconnected(error));
-    });
-    socket.connect();
+    const wire = this.transport(
+      { url: this.url, auth, timeoutMs: CONNECT_MS_MAX },
+      {
+        event: (name, argument) => {
+          if (isCurrent()) this.#heard(name, argument);
+        },
+        closed: (reason) => {
+          if (isCurrent()) this.#lost(this.#reason ?? disconnected(reason));
+        },
+        refused: (error: Error & { data?: Partial<Refusal> }) => {
+          if (isCurrent()) this.#lost(error.data ? refused(error.data) : disconnected(error));
+        },
+      },
+    );
+    this.#wire = wire;
+  }
+
+  /** The server's events are as the protocol says; those of a later protocol are left alone. */
+  #heard(name: string, argument: unknown): void {
+    // oxlint-disable typescript/no-unsafe-type-assertion
+    if (FACTS.has(name)) return this.port.fact(argument as Fact);
+    switch (name) {
+      case 'welcome':
+        this.#cancel?.();
+        this.#attempt = 0;
+        return this.port.welcome(argument as Welcome);
+      case 'receipts.moved':
+        return this.port.moved(argument as ReceiptsMoved);
+      case 'behind':
+        return this.port.behind();
+      case 'error':
+        this.#reason = refused(argument as Partial<Refusal>);
+    }
+    // oxlint-enable typescript/no-unsafe-type-assertion
   }
 
   #lost(error: ScriptaError): void {
@@ -159,10 +169,9 @@ export class Link {
 
   #drop(error: ScriptaError): void {
     this.#cancel?.();
-    const socket = this.#socket;
-    this.#socket = undefined;
-    socket?.off();
-    socket?.disconnect();
+    const wire = this.#wire;
+    this.#wire = undefined;
+    wire?.close();
     for (const fail of this.#waiting) fail(error);
     this.#waiting.clear();
   }

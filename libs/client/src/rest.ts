@@ -18,7 +18,7 @@ const queryOf = (query: Query): string => {
     : `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString()}`;
 };
 
-const refusalOf = (response: Response, body: unknown): ScriptaError => {
+const refusalOf = (response: Pick<Response, 'status' | 'headers'>, body: unknown): ScriptaError => {
   const problem: Partial<Refusal> & { detail?: string; title?: string } =
     typeof body === 'object' && body !== null ? body : {};
   const seconds = Number(response.headers.get('retry-after'));
@@ -31,12 +31,23 @@ const refusalOf = (response: Response, body: unknown): ScriptaError => {
   });
 };
 
-/** The REST side, over the platform's own `fetch`. */
+/** How requests are made: the platform's own `fetch`, or what a simulation brings. */
+export type Fetch = (
+  url: string,
+  init: Readonly<{ method: string; headers: Record<string, string>; body?: string }>,
+) => Promise<Pick<Response, 'ok' | 'status' | 'headers' | 'text'>>;
+
+/** Requests over the network, given up when they have no answer in time. */
+const overNetwork: Fetch = (url, init) =>
+  fetch(url, { ...init, signal: AbortSignal.timeout(REQUEST_MS_MAX) });
+
+/** The REST side. */
 export class Rest {
   constructor(
     private readonly url: string,
     private readonly runtime: Runtime,
     private readonly token: () => string | undefined,
+    private readonly request: Fetch = overNetwork,
   ) {}
 
   /** Reads; tried again while the server is busy or away. */
@@ -56,14 +67,13 @@ export class Rest {
   /** Sends once. Throws a `ScriptaError` for a refusal, and where the server cannot be reached. */
   async send<Body>(method: string, path: string, body?: object): Promise<Body> {
     const token = this.token();
-    const response = await fetch(`${this.url}${path}`, {
+    const response = await this.request(`${this.url}${path}`, {
       method,
       headers: {
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
         ...(body ? { 'content-type': 'application/json' } : {}),
       },
       ...(body ? { body: JSON.stringify(body) } : {}),
-      signal: AbortSignal.timeout(REQUEST_MS_MAX),
     }).catch((cause: unknown) => {
       const message = 'The server cannot be reached.';
       throw new ScriptaError({ code: 'unreachable', message, retryable: true }, { cause });

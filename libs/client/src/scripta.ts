@@ -2,7 +2,7 @@ import { Delivery } from './delivery.js';
 import { Emitter } from './emitter.js';
 import { ScriptaError } from './errors.js';
 import type { NewGroup, ScriptaEvents, ScriptaOptions, State } from './events.js';
-import { Link } from './link.js';
+import { Link, type LinkPort } from './link.js';
 import { Outbox } from './outbox.js';
 import type {
   Accepted,
@@ -46,22 +46,24 @@ export class Scripta {
   #restored: Promise<void> | undefined;
   #state: State = 'closed';
 
-  constructor({ url, token, userId, deviceId, storage, runtime }: ScriptaOptions) {
+  constructor(options: ScriptaOptions) {
+    const { url, token, userId, deviceId, storage, runtime, transport, fetch } = options;
     const urls = typeof url === 'string' ? { rest: url, socket: url } : url;
     this.#runtime = runtime ?? systemRuntime;
     this.#storage = storage ?? new MemoryStorage();
     this.#deviceId = deviceId;
     if (token !== undefined)
       this.#session = { token, userId: userId ?? '', deviceId: deviceId ?? '' };
-    this.#rest = new Rest(urls.rest, this.#runtime, () => this.#session?.token);
-    this.#link = new Link(urls.socket, this.#runtime, {
+    this.#rest = new Rest(urls.rest, this.#runtime, () => this.#session?.token, fetch);
+    const port: LinkPort = {
       token: () => this.#session?.token ?? '',
       welcome: (who) => this.#welcome(who),
       fact: (fact) => this.#delivery.fact(fact),
       moved: (moved) => this.#delivery.moved(moved),
       behind: () => this.#delivery.resume(),
       down: (next, error) => this.#down(next, error),
-    });
+    };
+    this.#link = new Link(urls.socket, this.#runtime, port, transport);
     this.#outbox = new Outbox(
       this.#runtime,
       this.#storage,
