@@ -1,10 +1,9 @@
-import { createHmac } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import canonicalize from 'canonicalize';
 import { z } from 'zod';
 import { conversation, reject, type Command } from '#domain';
-import { crashPoint, eventIdOf, type Limit, type SubjectKey, type Who } from '#platform';
+import { crashPoint, eventIdOf, macOf, type Limit, type SubjectKey, type Who } from '#platform';
 import { checked } from './checked.js';
 import { Claims } from './claims.js';
 import { COMMANDS, type Beforehand, type CommandEntry, type Draft } from './commands.js';
@@ -136,8 +135,8 @@ export class CommandDoor {
     );
   }
 
-  #digest({ secret }: SubjectKey, type: string, data: unknown): string {
+  #digest(key: SubjectKey, type: string, data: unknown): string {
     const body = canonicalize({ type, data }) ?? '';
-    return createHmac('sha256', secret).update(body).digest('hex').slice(0, DIGEST_HEX);
+    return macOf(key, body).slice(0, DIGEST_HEX);
   }
 }

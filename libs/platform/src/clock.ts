@@ -1,4 +1,4 @@
-import { randomBytes, randomInt, randomUUID } from 'node:crypto';
+import { randomBytes, randomFillSync, randomInt, randomUUID } from 'node:crypto';
 
 /** The time, as a port: the simulation has its own. Decisions never compare it across machines. */
 export abstract class Clock {
@@ -51,14 +51,28 @@ export class SystemClock extends Clock {
   }
 }
 
+/** Random bytes fetched at once: a call costs 1.7 us, a copy from here 0.3. */
+const POOL_BYTES = 4_096;
+
 /** The machine's own source of chance. */
 export class SystemRandom extends Random {
+  readonly #pool = Buffer.alloc(POOL_BYTES);
+  #used = POOL_BYTES;
+
   override uuid(): string {
     return randomUUID();
   }
 
   override bytes(count: number): Buffer {
-    return randomBytes(count);
+    if (count > POOL_BYTES) return randomBytes(count);
+    if (this.#used + count > POOL_BYTES) {
+      randomFillSync(this.#pool);
+      this.#used = 0;
+    }
+    const bytes = Buffer.from(this.#pool.subarray(this.#used, this.#used + count));
+    // What was given out is not kept.
+    this.#pool.fill(0, this.#used, (this.#used += count));
+    return bytes;
   }
 
   override integer(below: number): number {

