@@ -219,10 +219,11 @@ describe('a direct conversation', () => {
 describe('members', () => {
   it('are named by page to members only', async () => {
     const { ada, ben, eve } = await three();
-    const others = Array.from({ length: 450 }, () => randomUUID());
+    const many = await people(...Array.from({ length: 23 }, (_, count) => `Singer ${count}`));
+    const others = many.map(({ userId }) => userId);
     const json = { kind: 'group', name: 'All', members: [ben.userId, ...others] };
     const { body } = await door.send('POST', '/v1/conversations', { by: ada, json });
-    const path = at(String(body.conversationId), '/members?limit=200');
+    const path = at(String(body.conversationId), '/members?limit=10');
     const named: unknown[] = [];
     for (let cursor = ''; ;) {
       const answer = await door.send('GET', `${path}${cursor}`, { by: ben });
@@ -232,6 +233,30 @@ describe('members', () => {
     }
     expect(named).toEqual([ada.userId, ben.userId, ...others].toSorted());
     await door.refuses(() => door.send('GET', path, { by: eve }), 404, 'not_found');
+  });
+
+  it('exist: whoever was never registered can be neither written to nor added', async () => {
+    const { ada, ben } = await three();
+    const nobody = randomUUID();
+    const refused = async (path: string, json: object) => {
+      const { status, body } = await door.send('POST', path, { by: ada, json });
+      expect([status, body.code]).toEqual([404, 'not_found']);
+      expect(JSON.stringify(body)).toContain(nobody);
+    };
+    const room = await start(ada, ben);
+    await refused('/v1/conversations', { kind: 'direct', with: nobody });
+    await refused('/v1/conversations', { kind: 'group', name: 'x', members: [ben.userId, nobody] });
+    await refused(at(room, '/members'), { members: [nobody] });
+  });
+
+  it('may be named the moment they have registered, while the read models stand still', async () => {
+    const { ada } = await three();
+    door.views.paused = true;
+    const eve = await door.person('Eve');
+    const json = { kind: 'group', name: 'x', members: [eve.userId] };
+    const { status } = await door.send('POST', '/v1/conversations', { by: ada, json });
+    door.views.paused = false;
+    expect(status).toBe(201);
   });
 
   it('are added and removed by admins only', async () => {

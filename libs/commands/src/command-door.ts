@@ -2,15 +2,14 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import canonicalize from 'canonicalize';
 import { z } from 'zod';
-import { conversation, reject, type Command } from '#domain';
+import { reject, type Command } from '#domain';
 import { crashPoint, eventIdOf, macOf, type Limit, type SubjectKey, type Who } from '#platform';
+import { OtherStreams } from './beforehand.js';
 import { checked } from './checked.js';
-import { Claims } from './claims.js';
-import { COMMANDS, type Beforehand, type CommandEntry, type Draft } from './commands.js';
+import { COMMANDS, type CommandEntry, type Draft } from './commands.js';
 import type { Accepted } from './held.js';
 import { id } from './inputs.js';
 import { PORTS, type Ports } from './ports.js';
-import { Streams } from './streams.js';
 
 /** Hex digits of a body's HMAC that the log keeps: 128 bits tell bodies apart. */
 const DIGEST_HEX = 32;
@@ -39,13 +38,11 @@ export type Calling = Readonly<{
 export class CommandDoor {
   readonly #entries = new Map<string, CommandEntry>(Object.entries(COMMANDS));
   readonly #limit: Limit | undefined;
-  readonly #beforehand: Beforehand;
 
   constructor(
     @Inject(PORTS) private readonly ports: Ports,
     private readonly bus: CommandBus,
-    claims: Claims,
-    streams: Streams,
+    private readonly others: OtherStreams,
   ) {
     const { config } = ports;
     this.#limit = config.RATE_LIMIT_COMMANDS
@@ -56,17 +53,6 @@ export class CommandDoor {
           onStoreDown: 'open',
         }
       : undefined;
-    this.#beforehand = {
-      mustBeBroadcast: async (conversationId) => {
-        const { state } = await streams.look(conversation, `conversation-${conversationId}`, 0);
-        if (state.kind !== 'broadcast') reject('not_found', 'There is no such broadcast.');
-      },
-      claimUsername: async (username, draft) => {
-        const holder = await claims.take('username', username, draft.actor, draft);
-        if (holder !== draft.actor) reject('username_taken', 'Somebody has this username.');
-        return claims.streamOf('username', username);
-      },
-    };
   }
 
   /** Whether a command goes by this name. */
@@ -111,7 +97,7 @@ export class CommandDoor {
     // Every input's schema describes an object.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
     let known = data as object;
-    if (entry.beforehand) known = await entry.beforehand(data, draft, this.#beforehand);
+    if (entry.beforehand) known = await entry.beforehand(data, draft, this.others);
     const stream = entry.streamOf(known, draft);
     const eventId = eventIdOf(stream, draft.device ?? '', draft.commandId);
     return entry.toCommand(known, { ...draft, eventId });

@@ -12,6 +12,7 @@ import {
   Timer,
   Views,
 } from '#platform';
+import { OtherStreams } from './beforehand.js';
 import { Claims } from './claims.js';
 import { CommandDoor } from './command-door.js';
 import { commandHandlers } from './commands.js';
@@ -43,7 +44,7 @@ const provided = (ports: Ports): Provider[] => [
 export class CommandsModule {
   /** Stands on ports that the process has opened, and closes when it ends. */
   static on(ports: Ports): DynamicModule {
-    const own = [Streams, Claims, CommandDoor, ReceiptsDoor, PolicyRunner];
+    const own = [Streams, Claims, OtherStreams, CommandDoor, ReceiptsDoor, PolicyRunner];
     const offered = provided(ports);
     return {
       module: CommandsModule,

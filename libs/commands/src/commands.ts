@@ -32,6 +32,8 @@ export type Draft = Omit<CommandMeta, 'eventId'>;
 export type Beforehand = Readonly<{
   /** Throws `not_found` unless the conversation is a broadcast; a kind never changes. */
   mustBeBroadcast: (conversationId: string) => Promise<void>;
+  /** Throws `not_found` where some of these people do not exist. */
+  mustExist: (userIds: readonly string[]) => Promise<void>;
   /** Makes the actor the holder of a username, or throws `username_taken`; gives the claim. */
   claimUsername: (username: string, meta: Draft) => Promise<string>;
 }>;
@@ -84,6 +86,7 @@ const starting = z.discriminatedUnion('kind', [
   }),
 ]);
 type Starting = z.infer<typeof starting>;
+type Adding = Readonly<{ conversationId: string; members: string[] }>;
 
 /** A repeat of the command finds the same conversation, whoever chose its id. */
 const conversationOf = (data: Starting, { actor, device = '', commandId }: Draft): string =>
@@ -95,6 +98,10 @@ const conversationOf = (data: Starting, { actor, device = '', commandId }: Draft
 export const COMMANDS = {
   'conversation.start': {
     input: starting,
+    beforehand: async (data: Starting, _meta: Draft, ask: Beforehand) => {
+      await ask.mustExist(data.kind === 'direct' ? [data.with] : data.members);
+      return data;
+    },
     streamOf: (data: Starting, meta: Draft) => `conversation-${conversationOf(data, meta)}`,
     toCommand: (data: Starting, meta: CommandMeta) =>
       new StartConversation(
@@ -112,10 +119,16 @@ export const COMMANDS = {
     RenameConversation,
   ),
   'conversation.leave': inConversation(conversationOnly, LeaveConversation),
-  'member.add': inConversation(
-    z.strictObject({ conversationId: id, members: people(ADD_MEMBERS_MAX) }),
-    AddMembers,
-  ),
+  'member.add': {
+    ...inConversation(
+      z.strictObject({ conversationId: id, members: people(ADD_MEMBERS_MAX) }),
+      AddMembers,
+    ),
+    beforehand: async (data: Adding, _meta: Draft, ask: Beforehand) => {
+      await ask.mustExist(data.members);
+      return data;
+    },
+  },
   'member.remove': inConversation(z.strictObject({ conversationId: id, userId: id }), RemoveMember),
   'message.send': inConversation(z.strictObject({ conversationId: id, text }), SendMessage),
   'broadcast.follow': inAudience(conversationOnly, FollowBroadcast),

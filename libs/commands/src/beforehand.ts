@@ -1,0 +1,61 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { conversation, reject, user } from '#domain';
+import { Claims } from './claims.js';
+import type { Beforehand, Draft } from './commands.js';
+import { PORTS, type Ports } from './ports.js';
+import { Streams } from './streams.js';
+
+/** Streams of people looked into at once, where the read model does not know them. */
+const LOOKS_AT_ONCE = 16;
+/** People that a refusal names. */
+const NAMED_MAX = 10;
+
+/** What other streams say to a command before its own stream decides. */
+@Injectable()
+export class OtherStreams implements Beforehand {
+  constructor(
+    @Inject(PORTS) private readonly ports: Ports,
+    private readonly streams: Streams,
+    private readonly claims: Claims,
+  ) {}
+
+  async mustBeBroadcast(conversationId: string): Promise<void> {
+    const { state } = await this.streams.look(conversation, `conversation-${conversationId}`, 0);
+    if (state.kind !== 'broadcast') reject('not_found', 'There is no such broadcast.');
+  }
+
+  async claimUsername(username: string, draft: Draft): Promise<string> {
+    const holder = await this.claims.take('username', username, draft.actor, draft);
+    if (holder !== draft.actor) reject('username_taken', 'Somebody has this username.');
+    return this.claims.streamOf('username', username);
+  }
+
+  async mustExist(userIds: readonly string[]): Promise<void> {
+    const doubtful = await this.#unknownToViews([...new Set(userIds)]);
+    const users: string[] = [];
+    for (let from = 0; from < doubtful.length; from += LOOKS_AT_ONCE) {
+      const looked = doubtful.slice(from, from + LOOKS_AT_ONCE).map(async (userId) => {
+        const { state } = await this.streams.look(user, `user-${userId}`, 0);
+        if (!state.registered) users.push(userId);
+      });
+      await Promise.all(looked);
+      if (users.length >= NAMED_MAX) break;
+    }
+    if (users.length > 0)
+      reject('not_found', 'Some of the people named do not exist.', {
+        users: users.slice(0, NAMED_MAX),
+      });
+  }
+
+  /** The read model knows most at once; whom it does not, the log knows, or nobody. */
+  async #unknownToViews(userIds: readonly string[]): Promise<readonly string[]> {
+    try {
+      const known = await this.ports.views.get('users', userIds);
+      const ids = new Set(known.map(({ _id }) => _id));
+      return userIds.filter((userId) => !ids.has(userId));
+    } catch {
+      // Without the read models the log knows them all, only slower.
+      return userIds;
+    }
+  }
+}
