@@ -1,6 +1,13 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Rejection, reject, type Fact, type MemberView } from '#domain';
-import { crashPoint, LogUnavailable, type Checkpoint, EventStore, Views } from '#platform';
+import {
+  crashPoint,
+  EventStore,
+  isPlanted,
+  LogUnavailable,
+  Views,
+  type Checkpoint,
+} from '#platform';
 import { cursorOf, ORIGIN, placeOf, resync } from './cursor.js';
 import { DeliveryLoop } from './loop.js';
 import { PAGE_FACTS_MAX, Pages, type Page, type Stays } from './pages.js';
@@ -117,8 +124,9 @@ export class Resume {
     const members = before ?? (await this.#pages.members(userId));
     const stays = await this.#pages.stays(members, from.position, heardPosition);
     const stretch = { userId, from: from.position, to: place.position, limit };
-    const page = await this.#pages.page(stretch, stays, cursorOf(place));
+    let page = await this.#pages.page(stretch, stays, cursorOf(place));
     crashPoint('realtime.mid-page');
+    if (isPlanted('drop-resume-page')) page = { ...page, facts: [] };
     if (page.more) this.#stays.set(reader, stays);
     return page.more || reader.overflowed
       ? this.#more(reader, page)

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { isPlanted } from '#platform';
 import type { Delivery } from './deliveries.js';
 import type { Emission } from './frames.js';
 import type { Move, Reader } from './reader.js';
@@ -10,6 +11,7 @@ const NO_READERS: ReadonlySet<Reader> = new Set();
 export class Rooms {
   readonly #rooms = new Map<string, Set<Reader>>();
   readonly #people = new Map<string, Set<Reader>>();
+  #late: (() => void) | undefined;
 
   /** A socket has connected; it hears nothing yet, but its person's moves reach it. */
   add(reader: Reader): void {
@@ -54,7 +56,10 @@ export class Rooms {
     for (const userId of enter) this.#move(userId, { conversationId, enters: true, following });
     if (audience === 'room') this.#tellRoom(conversationId, emission);
     else for (const userId of audience) this.tellPerson(userId, emission);
-    for (const userId of exit) this.#move(userId, { conversationId, enters: false, following });
+    const moved = (userId: string) =>
+      this.#move(userId, { conversationId, enters: false, following });
+    if (isPlanted('leave-room-late')) this.#moveLate(() => exit.forEach(moved));
+    else for (const userId of exit) moved(userId);
   }
 
   /** Whether anybody would hear of a delivery, so that it need not be encoded for nobody. */
@@ -81,6 +86,12 @@ export class Rooms {
     const before = reader.state;
     reader.tell(emission);
     if (before !== 'away' && reader.state === 'away') this.leave(reader);
+  }
+
+  /** Planted: whoever leaves does so after the next delivery. */
+  #moveLate(move: () => void): void {
+    this.#late?.();
+    this.#late = move;
   }
 
   #move(userId: string, move: Move): void {

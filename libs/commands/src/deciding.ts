@@ -6,6 +6,7 @@ import {
   type Command,
   type ScriptaEvent,
 } from '#domain';
+import { isPlanted } from '#platform';
 import type { Held, Waiting } from './held.js';
 
 /** What a state says to one command. */
@@ -50,6 +51,7 @@ const recalled = (held: Held, waiting: Waiting): 'new' | Outcome => {
   const known = recall(outboxes, waiting.command.meta);
   if (known === 'new') return 'new';
   if (known !== 'ask_history') return { kind: 'repeat', waiting, seq: known.seq };
+  if (isPlanted('reuse-n')) return 'new';
   const used = usedBefore(held, waiting);
   if (used) return { kind: 'refused', waiting, error: used };
   return isAnswered(held, waiting) ? 'new' : { kind: 'ask', waiting };

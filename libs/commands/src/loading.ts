@@ -1,4 +1,5 @@
 import {
+  isPlanted,
   linkOf,
   type Codec,
   type EventStore,
@@ -51,6 +52,7 @@ export class Loading {
     this.held.forget(held);
     await this.#thaw(held);
     await this.catchUp(held);
+    if (isPlanted('dedup-only-in-memory')) held.decider.outboxes?.(held.state).clear();
     held.loaded = true;
     this.held.weighed(held, weigh(held));
   }

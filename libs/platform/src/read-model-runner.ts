@@ -4,6 +4,7 @@ import type { Codec } from './codec.js';
 import { crashPoint } from './crash-points.js';
 import type { Checkpoint, EventStore, LogEvent } from './event-store.js';
 import { waitOut } from './outage.js';
+import { isPlanted } from './planted-bugs.js';
 import { ReadModel, type AnyProjection, type Changes, type Memory } from './read-model.js';
 import { BATCH_EVENTS_MAX, RestoredLog, type Consumer } from './subscription.js';
 import type { ViewWriter } from './view-writer.js';
@@ -162,6 +163,7 @@ export class ReadModelRunner {
   }
 
   async #write({ changes, at, scanned }: Batch, events: number): Promise<void> {
+    if (isPlanted('checkpoint-before-documents')) await this.#save(at, scanned);
     await Promise.all(
       this.#models.map(async (model, index) => {
         const own = changes[index];
@@ -169,7 +171,8 @@ export class ReadModelRunner {
         await model.settleParked();
       }),
     );
-    if (!this.#isHolding) await this.#save(at, scanned);
+    if (!this.#isHolding && !isPlanted('checkpoint-before-documents'))
+      await this.#save(at, scanned);
     this.#position = scanned;
     this.#events += events;
     for (const model of this.#models) await model.reached(at.position);

@@ -1,6 +1,7 @@
 import type { Cancel, Clock, Random, Timer } from './clock.js';
 import type { Checkpoint, EventStore, LogEvent, Subscriber, Subscription } from './event-store.js';
 import { Inbox, type Consumer } from './inbox.js';
+import { isPlanted } from './planted-bugs.js';
 
 export type { Consumer } from './inbox.js';
 
@@ -99,12 +100,19 @@ class Follower {
     const isCurrent = (): boolean => generation === this.#generation && !this.#isStopped;
     try {
       const subscriber = this.#subscriber(isCurrent);
+      if (isPlanted('gap-on-resubscribe') && generation > 1) await this.#leaveGap();
       const made = await this.#ports.store.subscribe(this.#prefixes, this.#arrived, subscriber);
       if (isCurrent()) this.#subscription = made;
       else await made.close();
     } catch (error) {
       if (isCurrent()) this.#again(asError(error));
     }
+  }
+
+  /** Planted: what came while there was no subscription is left out. */
+  async #leaveGap(): Promise<void> {
+    const head = await this.#ports.store.head(this.#prefixes);
+    this.#arrived = head?.position ?? this.#arrived;
   }
 
   #subscriber(isCurrent: () => boolean): Subscriber {
