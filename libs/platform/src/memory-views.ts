@@ -3,6 +3,7 @@ import type { Projection } from '#domain';
 import { CheckpointWatch } from './checkpoint-watch.js';
 import type { Clock, Timer } from './clock.js';
 import type { Checkpoint } from './event-store.js';
+import { isPlanted } from './planted-bugs.js';
 import {
   NEXT,
   ViewsHeld,
@@ -146,7 +147,8 @@ export class MemoryViewWriter extends ViewWriter {
     const refused: string[] = [];
     for (const document of structuredClone(documents)) {
       const { _id, position } = document;
-      if ((collection.get(_id)?.position ?? -1) >= position) refused.push(_id);
+      const isGuarded = !isPlanted('skip-position-guard');
+      if (isGuarded && (collection.get(_id)?.position ?? -1) >= position) refused.push(_id);
       else collection.set(_id, document);
     }
     return refused;

@@ -243,7 +243,7 @@ export class ReadModel {
   /** What a fold goes on from. Planted: that of the receipts forgets where a read mark stood. */
   #standing(before: Kept | undefined): Kept | undefined {
     if (!isPlanted('read-marks-go-back') || !before || this.name !== 'receipts') return before;
-    return Object.assign({ ...before }, { read: -1 });
+    return Object.assign({ ...before }, { read: -1, readNumber: 0 });
   }
 
   /**
