@@ -10,6 +10,7 @@ const STRETCH = { from: 10, to: 1_000_000 };
 
 /** One of each question; a question without a sample does not compile. */
 const SAMPLES = {
+  staysOf: QUERIES.staysOf(PERSON),
   placesOf: QUERIES.placesOf(PERSON),
   membersAfter: QUERIES.membersAfter(SOME, PERSON, 50),
   factAfterSeq: QUERIES.factAfterSeq(SOME, 10),

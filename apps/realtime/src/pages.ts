@@ -38,11 +38,14 @@ export type Page = Readonly<{
 /** The stretch of the log a page covers: after `from`, up to and with `to`. */
 export type Stretch = Readonly<{ userId: string; from: number; to: number; limit: number }>;
 
+/** Somebody's place in a conversation, as far as a resume needs it. */
+export type Stay = Pick<MemberView, 'conversationId' | 'intervals' | 'role'>;
+
 /** Where a person is and was, and which of those conversations may hold news. */
 export type Stays = Readonly<{
   /** Complete up to here. */
   upTo: number;
-  members: readonly Stored<MemberView>[];
+  members: readonly Stored<Stay>[];
   /** Conversations with facts after the cursor; the others need not be read. */
   active: readonly string[];
   /** Conversations whose marks are told. */
@@ -59,8 +62,8 @@ export class Pages {
   constructor(private readonly views: Views) {}
 
   /** All stays of a person, past ones too: what was said during one may still be owed. */
-  members(userId: string): Promise<readonly Stored<MemberView>[]> {
-    return this.#ask<MemberView>(QUERIES.placesOf(userId));
+  members(userId: string): Promise<readonly Stored<Stay>[]> {
+    return this.#ask<Stay>(QUERIES.staysOf(userId));
   }
 
   /** Which conversations have news after a position, from views that have passed `upTo`. */

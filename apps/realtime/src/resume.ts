@@ -1,5 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { Rejection, reject, type Fact, type MemberView } from '#domain';
+import { Rejection, reject, type Fact } from '#domain';
 import {
   crashPoint,
   EventStore,
@@ -10,7 +10,7 @@ import {
 } from '#platform';
 import { cursorOf, ORIGIN, placeOf, resync } from './cursor.js';
 import { DeliveryLoop } from './loop.js';
-import { PAGE_FACTS_MAX, Pages, type Page, type Stays } from './pages.js';
+import { PAGE_FACTS_MAX, Pages, type Page, type Stay, type Stays } from './pages.js';
 import type { Reader, Told } from './reader.js';
 import { Rooms } from './rooms.js';
 
@@ -32,7 +32,7 @@ export type Resumed = Readonly<{
 }>;
 
 /** Where a person is at a place in the log that the members' view has passed; true: as follower. */
-export const roomsAt = (members: readonly MemberView[], position: number): Map<string, boolean> => {
+export const roomsAt = (members: readonly Stay[], position: number): Map<string, boolean> => {
   const rooms = new Map<string, boolean>();
   for (const { conversationId, intervals, role } of members) {
     const stay = intervals.find(

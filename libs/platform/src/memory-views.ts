@@ -15,7 +15,7 @@ import {
   type Parked,
   type ViewCheckpoint,
 } from './view-writer.js';
-import { Views, type Query, type Stored } from './views.js';
+import { shown, Views, type Query, type Stored } from './views.js';
 
 /** What a database holds, in memory: one for all who share the read models of a simulation. */
 export class MemoryViewStore {
@@ -68,10 +68,8 @@ export class MemoryViewsAt extends Views {
     this.#watch = new CheckpointWatch(() => this.#checkpoints(), clock, timer);
   }
 
-  override async find<D extends object>(
-    view: string,
-    { filter, sort, limit }: Query,
-  ): Promise<readonly Stored<D>[]> {
+  override async find<D extends object>(view: string, query: Query): Promise<readonly Stored<D>[]> {
+    const { filter, sort, limit } = query;
     await this.#store.reach();
     const matches = new Filter({ ...filter });
     const all = [...this.#store.collection(view).values()];
@@ -79,7 +77,9 @@ export class MemoryViewsAt extends Views {
     const sorted = sort ? found.toSorted(byFields(sort)) : found;
     // The caller names the shape of the view it asks, as with any database.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    return structuredClone(sorted.slice(0, limit)) as unknown as Stored<D>[];
+    return structuredClone(
+      sorted.slice(0, limit).map((kept) => shown(kept, query)),
+    ) as unknown as Stored<D>[];
   }
 
   override get<D extends object>(

@@ -14,6 +14,9 @@ import { Operations, Views, type Query, type Stored } from './views.js';
 
 type Row = { _id: string; position: number; scanned?: number; gone?: boolean };
 
+const projectionOf = (fields: readonly string[]): Record<string, 1> =>
+  Object.fromEntries(['position', 'gone', ...fields].map((name) => [name, 1]));
+
 /** The read models in MongoDB. Throws `ViewsUnavailable` where it cannot be reached. */
 export class MongoViews extends Views {
   readonly #db: Db;
@@ -29,12 +32,13 @@ export class MongoViews extends Views {
 
   override async find<D extends object>(
     view: string,
-    { filter, sort, limit }: Query,
+    { filter, sort, limit, fields }: Query,
   ): Promise<readonly Stored<D>[]> {
     const options = {
       maxTimeMS: QUERY_MS_MAX,
       ...(sort ? { sort } : {}),
       ...(limit === undefined ? {} : { limit, batchSize: limit + 1 }),
+      ...(fields ? { projection: projectionOf(fields) } : {}),
     };
     const collection = this.#db.collection<Row>(view);
     const found = await attempt(() =>

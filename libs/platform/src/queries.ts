@@ -15,7 +15,15 @@ const ANSWERS_MAX = 10_000;
  * at when an index is added. A test asserts by explain that each is answered from an index.
  */
 export const QUERIES = {
-  /** All stays of a person, past ones too. */
+  /** Where a person is and was: what a resume needs of it, many times at once after a restart. */
+  staysOf: (userId: string) => ({
+    view: 'members',
+    filter: { userId },
+    sort: { conversationId: 1 },
+    limit: ANSWERS_MAX,
+    fields: ['conversationId', 'intervals', 'role'],
+  }),
+  /** All places of a person, past ones too. */
   placesOf: (userId: string, limit = ANSWERS_MAX) => ({
     view: 'members',
     filter: { userId },

@@ -8,7 +8,16 @@ export type Query = Readonly<{
   filter: Readonly<Record<string, unknown>>;
   sort?: Readonly<Record<string, 1 | -1>>;
   limit?: number;
+  /** Only these fields, beside `_id` and `position`: what is not asked for is not decoded. */
+  fields?: readonly string[];
 }>;
+
+/** Of a document the fields that a query names; all where it names none. */
+export const shown = (document: object, { fields }: Query): object => {
+  if (fields === undefined) return document;
+  const named = new Set(['_id', 'position', ...fields]);
+  return Object.fromEntries(Object.entries(document).filter(([name]) => named.has(name)));
+};
 
 /**
  * The door to the read models (the database `views`). MongoDB in production, memory in the

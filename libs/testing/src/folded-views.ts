@@ -1,6 +1,14 @@
 import { Query as Filter } from 'mingo';
 import { VIEWS, type Event, type Projection, type Recorded } from '#domain';
-import { Operations, Views, type Codec, type EventStore, type Query, type Stored } from '#platform';
+import {
+  Operations,
+  shown,
+  Views,
+  type Codec,
+  type EventStore,
+  type Query,
+  type Stored,
+} from '#platform';
 
 type AnyProjection = Projection<object, Event>;
 type Documents = Map<string, Stored<object>>;
@@ -24,7 +32,7 @@ const inOrder =
   };
 
 // A view's documents are what its projection makes; the caller names their type, as with a driver.
-const copies = <D extends object>(documents: readonly Stored<object>[]): readonly Stored<D>[] =>
+const copies = <D extends object>(documents: readonly object[]): readonly Stored<D>[] =>
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   structuredClone(documents) as readonly Stored<D>[];
 
@@ -47,15 +55,13 @@ export class FoldedViews extends Views {
     for (const name of Object.keys(VIEWS)) this.#documents.set(name, new Map());
   }
 
-  override async find<D extends object>(
-    view: string,
-    { filter, sort, limit }: Query,
-  ): Promise<readonly Stored<D>[]> {
+  override async find<D extends object>(view: string, query: Query): Promise<readonly Stored<D>[]> {
+    const { filter, sort, limit } = query;
     await this.#fold();
     const matches = new Filter({ ...filter });
     const found = [...this.#of(view).values()].filter((document) => matches.test(document));
     const sorted = sort ? found.toSorted(inOrder(sort)) : found;
-    return copies<D>(sorted.slice(0, limit));
+    return copies<D>(sorted.slice(0, limit).map((document) => shown(document, query)));
   }
 
   override async get<D extends object>(

@@ -70,6 +70,8 @@ const writing = (opened: () => OpenedViews) => {
     expect(await views.get(view, ['a', 'x'])).toEqual([thing('a', 1)]);
     const query = { filter: { owner: 'ann' }, sort: { position: -1 } as const, limit: 1 };
     expect(await views.find(view, query)).toEqual([thing('b', 2)]);
+    const named = await views.find(view, { ...query, fields: ['owner'] });
+    expect(named).toEqual([{ _id: 'b', position: 2, owner: 'ann' }]);
     const page = await writer.page(view, 'a', 10);
     expect(page.map(({ _id }) => _id)).toEqual(['b', 'c']);
   });
