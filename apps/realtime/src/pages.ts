@@ -101,7 +101,12 @@ export class Pages {
       .filter((fact) => isFor(fact, userId));
     return {
       facts,
-      receipts: await this.#receipts(userId, stays.small, from, upTo),
+      receipts: (await this.#receipts(userId, stays.small, from, upTo))
+        // How far others got after one had left is no more one's business than what they said.
+        .filter(({ conversationId, position }) =>
+          mayRead(intervals.get(conversationId) ?? [], position),
+        )
+        .map(toState),
       cursor: more ? cursorOf({ position: last.position, eventId: last._id }) : end,
       more,
     };
@@ -112,7 +117,7 @@ export class Pages {
     small: readonly string[],
     from: number,
     to: number,
-  ): Promise<ReceiptState[]> {
+  ): Promise<Stored<ReceiptView>[]> {
     if (to <= from) return [];
     const stretch = { from, to };
     const own = QUERIES.ownReceiptsMoved(userId, stretch, PAGE_RECEIPTS_MAX);
@@ -122,7 +127,7 @@ export class Pages {
       small.length === 0 ? [] : this.#ask<ReceiptView>(others),
     ]);
     const known = new Map(moved.flat().map((receipt) => [receipt._id, receipt]));
-    return [...known.values()].map(toState);
+    return [...known.values()];
   }
 
   #ask<D extends object>({ view, ...query }: ViewQuery): Promise<readonly Stored<D>[]> {
