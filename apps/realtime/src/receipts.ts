@@ -76,9 +76,10 @@ export class ReceiptNews {
     for (const [conversationId, userId, , kindIndex, seq] of marks) {
       const kind = MARK_KINDS[kindIndex] ?? 'delivered';
       const mark = { conversationId, userId, kind, seq, at };
-      const authors = authorsOf(state, userId, this.#pass(mark), seq);
-      for (const author of authors) add(told, author, mark);
-      if (kind === 'read') add(told, userId, mark);
+      const before = this.#pass(mark);
+      for (const author of authorsOf(state, userId, before, seq)) add(told, author, mark);
+      // Two devices mark through two processes: the log may have the lesser mark last.
+      if (kind === 'read' && seq > before) add(told, userId, mark);
     }
   }
 
