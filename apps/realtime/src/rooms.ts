@@ -62,10 +62,13 @@ export class Rooms {
     else for (const userId of exit) moved(userId);
   }
 
-  /** Whether anybody would hear of a delivery, so that it need not be encoded for nobody. */
-  isHeard({ conversationId, enter, audience }: Delivery): boolean {
+  /**
+   * Whether a delivery changes anything for anybody, so that it need not be encoded for nobody. Who
+   * leaves counts, though the room be empty: they may be about to enter it at an earlier place.
+   */
+  isHeard({ conversationId, enter, exit, audience }: Delivery): boolean {
     if (this.#rooms.has(conversationId)) return true;
-    return [...enter, ...(audience === 'room' ? [] : audience)].some((userId) =>
+    return [...enter, ...exit, ...(audience === 'room' ? [] : audience)].some((userId) =>
       this.#people.has(userId),
     );
   }
