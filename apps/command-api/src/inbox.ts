@@ -109,8 +109,9 @@ export class Inbox {
   ): Promise<InboxItem> {
     const { read = -1, readNumber = 0 } = mark ?? {};
     const stay = place.intervals.at(-1);
-    const isMarkOlder = stay !== undefined && (mark?.position ?? -1) < stay.from;
-    const seen = isMarkOlder ? await this.#numberBefore(_id, view.number, stay) : readNumber;
+    // A mark may have moved since by what was only delivered: the stay's beginning counts too.
+    const isAsked = stay !== undefined && readNumber < view.number;
+    const seen = isAsked ? await this.#numberBefore(_id, view.number, stay) : readNumber;
     const unread = Math.max(0, view.number - Math.max(seen, readNumber));
     return { conversationId: _id, ...view, role: place.role, unread, read };
   }
