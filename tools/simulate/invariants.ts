@@ -1,0 +1,245 @@
+import type { ConversationItem, Fact } from '#client';
+import type { ConversationEvent, ReceiptView, Recorded } from '#domain';
+import type { Stored } from '#platform';
+import { short, type Device } from './devices.js';
+import type { TrueConversation, Truth } from './truth.js';
+
+/** What a run has left behind, beside the log. */
+export type Evidence = Readonly<{
+  truth: Truth;
+  devices: readonly Device[];
+  receipts: readonly Stored<ReceiptView>[];
+  /** The list that each device was given in the end. */
+  lists: ReadonlyMap<Device, readonly ConversationItem[]>;
+  /** What was found while it ran, and by building the read models again. */
+  found: readonly string[];
+}>;
+
+/** Looks at the evidence; gives a sentence for each violation. */
+export type Invariant = (evidence: Evidence) => readonly string[];
+
+const at = ({ conversationId, seq }: Pick<Fact, 'conversationId' | 'seq'>): string =>
+  `${short(conversationId)}#${seq}`;
+
+const acknowledgedIsInTheLog: Invariant = ({ truth, devices }) =>
+  devices.flatMap(({ name, attempts }) =>
+    attempts.flatMap(({ conversationId, text, sent }) => {
+      if (!sent) return [];
+      const fact = truth.conversations.get(conversationId)?.facts[sent.seq];
+      const isThere = fact?.id === sent.messageId && fact.data['text'] === text;
+      return isThere ? [] : [`${name} was acknowledged "${text}" at ${at(sent)}; it is not there`];
+    }),
+  );
+
+const nothingIsMadeUp: Invariant = ({ truth, devices }) => {
+  const said = new Set(
+    devices.flatMap(({ userId, attempts }) =>
+      attempts.map(({ conversationId, text }) => `${userId} ${conversationId} ${text}`),
+    ),
+  );
+  const stored = [...truth.conversations.values()].flatMap(({ facts }) => facts);
+  const unsaid = stored.filter(
+    ({ type, actor, conversationId, data }) =>
+      type === 'message.sent' && !said.has(`${actor} ${conversationId} ${String(data['text'])}`),
+  );
+  const altered = devices.flatMap(({ name, shown }) =>
+    shown.flatMap((fact) => {
+      const stands = truth.conversations.get(fact.conversationId)?.facts[fact.seq];
+      const isSame = stands && JSON.stringify(stands.data) === JSON.stringify(fact.data);
+      return isSame && stands.id === fact.id ? [] : [`${name} shows ${at(fact)} altered`];
+    }),
+  );
+  return [...truth.unreadable, ...unsaid.map((fact) => `nobody said ${at(fact)}`), ...altered];
+};
+
+const eachCommandOnce: Invariant = ({ truth }) =>
+  [...truth.conversations.values()].flatMap(({ facts }) => {
+    const seen = new Map<string, Fact | (typeof facts)[number]>();
+    return facts.flatMap((fact) => {
+      if (fact.type !== 'message.sent') return [];
+      const before = seen.get(String(fact.data['text']));
+      seen.set(String(fact.data['text']), fact);
+      return before ? [`${at(fact)} is ${at(before)} once more`] : [];
+    });
+  });
+
+const expectedOf = (truth: Truth, { userId }: Device) =>
+  [...truth.conversations.values()].flatMap(({ facts }) =>
+    facts.filter((fact) => truth.mayHear(userId, fact)),
+  );
+
+const shownOnceAndAll: Invariant = ({ truth, devices }) =>
+  devices.flatMap((device) => {
+    const shown = new Set<string>();
+    const twice = device.shown.filter(({ id }) => shown.size === shown.add(id).size);
+    const missing = expectedOf(truth, device).filter(({ id }) => !shown.has(id));
+    return [
+      ...twice.map((fact) => `${device.name} shows ${at(fact)} twice`),
+      ...missing.map((fact) => `${device.name} does not show ${at(fact)} ${fact.type}`),
+    ];
+  });
+
+const shownInOrder: Invariant = ({ devices }) =>
+  devices.flatMap(({ name, shown }) => {
+    const last = new Map<string, number>();
+    return shown.flatMap((fact) => {
+      const before = last.get(fact.conversationId) ?? -1;
+      last.set(fact.conversationId, fact.seq);
+      return fact.seq > before ? [] : [`${name} shows ${at(fact)} after #${before}`];
+    });
+  });
+
+/** The first events of commands: only they count. */
+const firstsOf = ({ events }: TrueConversation) =>
+  events.filter(
+    ({ data: { origin } }, index) => events[index - 1]?.data.origin.command !== origin.command,
+  );
+
+const sendersInStep: Invariant = ({ truth, devices }) => [
+  ...[...truth.conversations.values()].flatMap((conversation) => {
+    const last = new Map<string, number>();
+    return firstsOf(conversation).flatMap(({ revision, data: { origin } }) => {
+      const { device, n } = origin;
+      if (device === undefined || n === undefined) return [];
+      const before = last.get(device) ?? 0;
+      last.set(device, n);
+      return n === before + 1
+        ? []
+        : [`${short(conversation.id)}#${revision} has n ${n} after ${before} of its device`];
+    });
+  }),
+  ...devices.flatMap(({ name, attempts }) => {
+    const last = new Map<string, number>();
+    return attempts.flatMap(({ conversationId, text, sent }) => {
+      if (!sent) return [];
+      const before = last.get(conversationId) ?? -1;
+      last.set(conversationId, sent.seq);
+      return sent.seq > before ? [] : [`${name}'s "${text}" overtook what was said before it`];
+    });
+  }),
+];
+
+const ownWritesAreRead: Invariant = ({ devices }) =>
+  devices.flatMap(({ name, looked }) =>
+    looked.flatMap(({ facts, own, what }) =>
+      own === undefined || facts.some(({ id }) => id === own)
+        ? []
+        : [`${name} does not find in its ${what} what it was acknowledged`],
+    ),
+  );
+
+const strangersHearNothing: Invariant = ({ truth, devices }) =>
+  devices.flatMap(({ name, userId, shown, looked }) =>
+    [...shown, ...looked.flatMap(({ facts }) => facts)]
+      .filter((fact) => !truth.mayHear(userId, fact))
+      .map((fact) => `${name} was told ${at(fact)} and was no member then`),
+  );
+
+const actsOf = (events: readonly Recorded<ConversationEvent>[]) => events;
+
+const onlyMembersAct: Invariant = ({ truth }) =>
+  [...truth.conversations.values()].flatMap(({ id, events }) =>
+    actsOf(events)
+      .filter(({ data, position }) => {
+        const stays = truth.staysOf(id, data.by);
+        // Who leaves acts once more at the next place: their office is handed on.
+        return !stays.some(({ from, to }) => position >= from && position <= to);
+      })
+      .filter(({ type }) => type !== 'RoleChanged')
+      .map(({ revision, type }) => `${short(id)}#${revision} ${type} is by no member`),
+  );
+
+const marksNeverGoBack: Invariant = ({ truth, devices, receipts }) => {
+  const wrong: string[] = [];
+  for (const { conversationId, userId, read } of receipts) {
+    const own = truth.marks.filter(
+      (mark) =>
+        mark.conversationId === conversationId && mark.userId === userId && mark.kind === 'read',
+    );
+    const facts = truth.conversations.get(conversationId)?.facts ?? [];
+    const sent = facts.findLast(({ type, actor }) => type === 'message.sent' && actor === userId);
+    const furthest = Math.max(-1, sent?.seq ?? -1, ...own.map(({ seq }) => seq));
+    if (read !== furthest)
+      wrong.push(`the read mark in ${short(conversationId)} is at ${read}, not at ${furthest}`);
+    if (read >= facts.length)
+      wrong.push(`a read mark in ${short(conversationId)} is past the head`);
+  }
+  for (const { name, userId, marked } of devices)
+    for (const { conversationId, seq } of marked) {
+      const stands = receipts.find(
+        (receipt) => receipt.conversationId === conversationId && receipt.userId === userId,
+      );
+      if ((stands?.read ?? -1) < seq)
+        wrong.push(`${name} had ${short(conversationId)} read to ${seq}; it is not so any more`);
+    }
+  return wrong;
+};
+
+const numberAt = ({ events }: TrueConversation, position: number): number => {
+  let number = 0;
+  for (const event of events)
+    if (event.position < position && event.type === 'MessageSent') number += 1;
+  return number;
+};
+
+const unreadIsExact: Invariant = ({ truth, lists }) =>
+  [...lists].flatMap(([device, items]) =>
+    items.flatMap(({ conversationId, unread, number }) => {
+      const conversation = truth.conversations.get(conversationId);
+      const stay = truth.staysOf(conversationId, device.userId).at(-1);
+      if (!conversation || !stay)
+        return [`${device.name} has ${short(conversationId)} on its list`];
+      const own = truth.marks.filter(
+        (mark) =>
+          mark.kind === 'read' &&
+          mark.conversationId === conversationId &&
+          mark.userId === device.userId,
+      );
+      const sent = conversation.events.findLast(
+        ({ type, data }) => type === 'MessageSent' && data.by === device.userId,
+      );
+      const read = Math.max(
+        numberAt(conversation, stay.from),
+        ...own.map((mark) => mark.number),
+        sent?.type === 'MessageSent' ? sent.data.number : 0,
+      );
+      const total = numberAt(conversation, Infinity);
+      const counts = `${unread} of ${number} unread, not ${total - read} of ${total}`;
+      return number === total && unread === total - read
+        ? []
+        : [`${device.name} has in ${short(conversationId)} ${counts}`];
+    }),
+  );
+
+const oneChain: Invariant = ({ truth }) =>
+  [...truth.conversations.values()].flatMap(({ id, events }) => {
+    let number = 0;
+    return events.flatMap((event) => {
+      if (event.type !== 'MessageSent') return [];
+      number += 1;
+      return event.data.number === number
+        ? []
+        : [`${short(id)}#${event.revision} is message ${event.data.number}, not ${number}`];
+    });
+  });
+
+const nobodyFailed: Invariant = ({ devices }) =>
+  devices.flatMap(({ name, failures }) => failures.map((failure) => `${name}: ${failure}`));
+
+/** What must hold after every run, whatever went wrong in it; numbers as in the tests' titles. */
+export const INVARIANTS: Readonly<Record<string, Invariant>> = {
+  'V1 acknowledged is in the log': acknowledgedIsInTheLog,
+  'V2 nothing is made up': nothingIsMadeUp,
+  'V3 a retry is one message': eachCommandOnce,
+  'V4 shown once, and all of it': shownOnceAndAll,
+  'V5 one order for all': shownInOrder,
+  'V6 senders in step': sendersInStep,
+  'V7 own writes are read': ownWritesAreRead,
+  'V8 V9 members only, for as long as they are': strangersHearNothing,
+  'V10 members only act': onlyMembersAct,
+  'V11 marks never go back': marksNeverGoBack,
+  'V12 unread is exact': unreadIsExact,
+  'Z13 one chain of messages': oneChain,
+  'V13 V14 V15 read models': ({ found }) => found,
+  'nobody is turned away': nobodyFailed,
+};
