@@ -1,6 +1,7 @@
 export * from './errors.js';
 export * from './events.js';
 export type { Ended, Entry } from './outbox.js';
+export * from './indexed-db-storage.js';
 export * from './protocol.js';
 export { systemRuntime, uuid4, uuid7, type Cancel, type Runtime } from './runtime.js';
 export * from './scripta.js';
