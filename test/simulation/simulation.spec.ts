@@ -18,7 +18,8 @@ describe('a simulated world', () => {
     it(`[V1-V15] keeps its promises with the seeds ${first} to ${first + SEEDS_PER_TEST - 1}`, async () => {
       for (let seed = first; seed < first + SEEDS_PER_TEST; seed += 1) {
         const outcome = await simulate(seed);
-        expect(outcome.violations, told(outcome)).toStrictEqual([]);
+        if (outcome.violations.length > 0) throw new Error(told(outcome));
+        expect(outcome.events).toBeGreaterThan(0);
       }
     });
 });

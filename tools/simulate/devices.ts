@@ -2,6 +2,7 @@ import {
   MemoryStorage,
   Scripta,
   ScriptaError,
+  type Ended,
   type Fact,
   type MovedMark,
   type ReceiptState,
@@ -36,6 +37,8 @@ export type Looked = Readonly<{
 export class Device {
   readonly attempts: Attempt[] = [];
   readonly shown: Fact[] = [];
+  /** What it showed before it lost its storage, and with it all that it knew. */
+  readonly forgotten: Fact[] = [];
   readonly marked: Marked[] = [];
   readonly told: (MovedMark | ReceiptState)[] = [];
   readonly looked: Looked[] = [];
@@ -52,6 +55,11 @@ export class Device {
   ) {
     this.#actor = new Actor(name);
     this.#actor.isAlive = false;
+  }
+
+  /** Place in the log from which on it was first told of everything. */
+  get since(): number {
+    return this.ground.wires.since.get(this.name) ?? -1;
   }
 
   get isRunning(): boolean {
@@ -99,6 +107,7 @@ export class Device {
     client.on('fact', (fact) => this.#show(fact));
     client.on('receipts.moved', ({ marks }) => this.told.push(...marks));
     client.on('receipts', (receipts) => this.told.push(...receipts));
+    client.on('ended', (ended) => this.#ended(ended));
     client.on('refused', (error) => this.failures.push(`refused: ${error.code}`));
     course.plan(0, actor, 'connect', () => {
       client.connect().catch((error: unknown) => this.#fail('connect', error));
@@ -110,9 +119,16 @@ export class Device {
     const { course } = this.ground;
     const [actor, client] = [this.#actor, this.client];
     course.note(`${this.name} is closed`);
-    void client.close().then(() => {
+    void client.close().finally(() => {
       actor.isAlive = false;
     });
+  }
+
+  /** Loses its storage between two runs, as when an application is installed anew. */
+  reinstall(): void {
+    this.#storage = new MemoryStorage();
+    this.forgotten.push(...this.shown.splice(0));
+    this.ground.course.note(`${this.name} is installed anew`);
   }
 
   /** Says something; the ledger has it from here on. */
@@ -120,18 +136,17 @@ export class Device {
     const attempt: Attempt = { conversationId, text };
     this.attempts.push(attempt);
     this.ground.course.note(`${this.name} says "${text}" in ${short(conversationId)}`);
-    this.client.send(conversationId, text).then(
-      (sent) => {
-        attempt.sent = sent;
-        this.ground.course.note(
-          `${this.name} is answered "${text}" is ${short(conversationId)}#${sent.seq}`,
-        );
-      },
-      (error: unknown) => {
-        if (error instanceof ScriptaError && error.code !== 'closed') attempt.refused = error.code;
-        this.ground.course.note(`${this.name} is refused "${text}": ${codeOf(error)}`);
-      },
-    );
+    const { course } = this.ground;
+    const answered = (sent: Sent) => {
+      attempt.sent = sent;
+      course.note(`${this.name} is answered "${text}" is ${short(conversationId)}#${sent.seq}`);
+      return sent;
+    };
+    const refused = (error: unknown) => {
+      if (error instanceof ScriptaError && error.code !== 'closed') attempt.refused = error.code;
+      course.note(`${this.name} is refused "${text}": ${codeOf(error)}`);
+    };
+    this.client.send(conversationId, text).then(answered).catch(refused);
   }
 
   /** Carries out something that may be refused. */
@@ -149,6 +164,16 @@ export class Device {
       const { data } = await client.markRead(conversationId, seq);
       this.marked.push({ conversationId, seq: Number(data['seq']) });
     });
+  }
+
+  /** A command of this run or of one before it has ended. */
+  #ended(ended: Ended): void {
+    const attempt = this.attempts.find(({ text }) => text === ended.entry.data['text']);
+    if (!attempt || !('accepted' in ended)) return;
+    const { data, position, duplicate } = ended.accepted;
+    // The data of an accepted message is as the protocol says.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    attempt.sent = { ...data, position, duplicate } as Sent;
   }
 
   #show(fact: Fact): void {

@@ -39,9 +39,10 @@ export class Injector {
   }
 
   #make(token: Token): unknown {
-    const types: unknown = Reflect.getMetadata('design:paramtypes', token);
     const named: unknown = Reflect.getMetadata('self:paramtypes', token);
-    const wanted: unknown[] = Array.isArray(types) ? [...types] : [];
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    const types = (Reflect.getMetadata('design:paramtypes', token) ?? []) as unknown[];
+    const wanted = [...types];
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
     for (const { index, param } of (named ?? []) as { index: number; param: unknown }[])
       wanted[index] = param;

@@ -1,5 +1,5 @@
 import type { ConversationItem, Fact } from '#client';
-import type { ConversationEvent, ReceiptView, Recorded } from '#domain';
+import type { ReceiptView } from '#domain';
 import type { Stored } from '#platform';
 import { short, type Device } from './devices.js';
 import type { TrueConversation, Truth } from './truth.js';
@@ -63,9 +63,9 @@ const eachCommandOnce: Invariant = ({ truth }) =>
     });
   });
 
-const expectedOf = (truth: Truth, { userId }: Device) =>
+const expectedOf = (truth: Truth, { userId, since }: Device) =>
   [...truth.conversations.values()].flatMap(({ facts }) =>
-    facts.filter((fact) => truth.mayHear(userId, fact)),
+    facts.filter((fact) => Number(fact.position) > since && truth.mayHear(userId, fact)),
   );
 
 const shownOnceAndAll: Invariant = ({ truth, devices }) =>
@@ -129,17 +129,15 @@ const ownWritesAreRead: Invariant = ({ devices }) =>
   );
 
 const strangersHearNothing: Invariant = ({ truth, devices }) =>
-  devices.flatMap(({ name, userId, shown, looked }) =>
-    [...shown, ...looked.flatMap(({ facts }) => facts)]
+  devices.flatMap(({ name, userId, shown, forgotten, looked }) =>
+    [...forgotten, ...shown, ...looked.flatMap(({ facts }) => facts)]
       .filter((fact) => !truth.mayHear(userId, fact))
       .map((fact) => `${name} was told ${at(fact)} and was no member then`),
   );
 
-const actsOf = (events: readonly Recorded<ConversationEvent>[]) => events;
-
 const onlyMembersAct: Invariant = ({ truth }) =>
   [...truth.conversations.values()].flatMap(({ id, events }) =>
-    actsOf(events)
+    events
       .filter(({ data, position }) => {
         const stays = truth.staysOf(id, data.by);
         // Who leaves acts once more at the next place: their office is handed on.
@@ -149,30 +147,36 @@ const onlyMembersAct: Invariant = ({ truth }) =>
       .map(({ revision, type }) => `${short(id)}#${revision} ${type} is by no member`),
   );
 
+/** The furthest that a person's own marks and messages go. */
+const furthestRead = (truth: Truth, conversationId: string, userId: string): number => {
+  const own = truth.marks.filter(
+    (mark) =>
+      mark.conversationId === conversationId && mark.userId === userId && mark.kind === 'read',
+  );
+  const facts = truth.conversations.get(conversationId)?.facts ?? [];
+  const sent = facts.findLast(({ type, actor }) => type === 'message.sent' && actor === userId);
+  return Math.max(-1, sent?.seq ?? -1, ...own.map(({ seq }) => seq));
+};
+
 const marksNeverGoBack: Invariant = ({ truth, devices, receipts }) => {
-  const wrong: string[] = [];
-  for (const { conversationId, userId, read } of receipts) {
-    const own = truth.marks.filter(
-      (mark) =>
-        mark.conversationId === conversationId && mark.userId === userId && mark.kind === 'read',
-    );
-    const facts = truth.conversations.get(conversationId)?.facts ?? [];
-    const sent = facts.findLast(({ type, actor }) => type === 'message.sent' && actor === userId);
-    const furthest = Math.max(-1, sent?.seq ?? -1, ...own.map(({ seq }) => seq));
-    if (read !== furthest)
-      wrong.push(`the read mark in ${short(conversationId)} is at ${read}, not at ${furthest}`);
-    if (read >= facts.length)
-      wrong.push(`a read mark in ${short(conversationId)} is past the head`);
-  }
-  for (const { name, userId, marked } of devices)
-    for (const { conversationId, seq } of marked) {
+  const wrong = receipts.flatMap(({ conversationId, userId, read }) => {
+    const furthest = furthestRead(truth, conversationId, userId);
+    const head = (truth.conversations.get(conversationId)?.facts.length ?? 0) - 1;
+    return read === furthest && read <= head
+      ? []
+      : [`the read mark in ${short(conversationId)} is at ${read} of ${head}, not at ${furthest}`];
+  });
+  const lost = devices.flatMap(({ name, userId, marked }) =>
+    marked.flatMap(({ conversationId, seq }) => {
       const stands = receipts.find(
         (receipt) => receipt.conversationId === conversationId && receipt.userId === userId,
       );
-      if ((stands?.read ?? -1) < seq)
-        wrong.push(`${name} had ${short(conversationId)} read to ${seq}; it is not so any more`);
-    }
-  return wrong;
+      return (stands?.read ?? -1) >= seq
+        ? []
+        : [`${name} had ${short(conversationId)} read to ${seq}; it is not so any more`];
+    }),
+  );
+  return [...wrong, ...lost];
 };
 
 const numberAt = ({ events }: TrueConversation, position: number): number => {

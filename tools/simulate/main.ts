@@ -48,7 +48,22 @@ const options = () => {
 const sound = ({ seed, trace, steps, events, virtualMs }: Outcome): string =>
   `seed ${seed} (trace ${trace}): ${steps} steps, ${events} events, ${virtualMs} ms; all promises kept`;
 
-const run = async ({ first, count, bug, isOne, json }: ReturnType<typeof options>) => {
+type Options = ReturnType<typeof options>;
+
+const tell = (outcome: Outcome, { isOne }: Options, failed: number): void => {
+  if (isOne) console.log(outcome.history.join('\n'));
+  const isSound = outcome.violations.length === 0;
+  if (isSound && isOne) console.log(sound(outcome));
+  if (!isSound && failed <= TOLD_MAX) console.log(told(outcome));
+};
+
+const summary = (done: number, failing: readonly number[], seconds: number): string => {
+  const which = failing.length > 0 ? `: ${failing.join(', ')}` : '';
+  return `${done} seeds in ${seconds} s, ${failing.length} failing${which}`;
+};
+
+const run = async (asked: Options): Promise<void> => {
+  const { first, count, bug, isOne, json } = asked;
   const began = performance.now();
   const failing: number[] = [];
   const bar = isOne ? undefined : progress('seeds', count);
@@ -57,22 +72,15 @@ const run = async ({ first, count, bug, isOne, json }: ReturnType<typeof options
     const outcome = await simulate(seed, bug);
     done += 1;
     bar?.step();
-    if (isOne) console.log(outcome.history.join('\n'));
-    if (outcome.violations.length > 0) {
-      failing.push(seed);
-      if (failing.length <= TOLD_MAX) console.log(told(outcome));
-      if (bug !== undefined) break;
-    } else if (isOne) console.log(sound(outcome));
+    if (outcome.violations.length > 0) failing.push(seed);
+    tell(outcome, asked, failing.length);
+    if (bug !== undefined && failing.length > 0) break;
   }
   bar?.end();
   const seconds = Number(((performance.now() - began) / 1_000).toFixed(1));
-  const summary = { seeds: done, failing, seconds, ...(bug === undefined ? {} : { bug }) };
-  console.log(
-    json
-      ? JSON.stringify(summary)
-      : `${done} seeds in ${seconds} s, ${failing.length} failing${failing.length > 0 ? `: ${failing.join(', ')}` : ''}`,
-  );
-  const isWell = bug === undefined ? failing.length === 0 : failing.length > 0;
+  const ended = { seeds: done, failing, seconds, bug };
+  console.log(json ? JSON.stringify(ended) : summary(done, failing, seconds));
+  const isWell = (failing.length === 0) === (bug === undefined);
   process.exitCode = isWell ? 0 : 1;
 };
 

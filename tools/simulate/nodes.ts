@@ -18,6 +18,7 @@ import { LiveProjection } from '../../apps/projector/src/projection.js';
 import { Connections } from '../../apps/realtime/src/connections.js';
 import { Doorman } from '../../apps/realtime/src/doorman.js';
 import { Inbox } from '../../apps/realtime/src/inbox.js';
+import { DeliveryLoop } from '../../apps/realtime/src/loop.js';
 import { RealtimeModule } from '../../apps/realtime/src/realtime.module.js';
 import { SocketGateway } from '../../apps/realtime/src/socket.gateway.js';
 import type { Draw } from './chance.js';
@@ -134,6 +135,11 @@ export class RealtimeNode extends Node {
   /** Whether it takes connections: it follows the log. */
   get isReady(): boolean {
     return this.isUp && this.#parts?.get(SocketGateway).isReady === true;
+  }
+
+  /** Place of the last event that its loop has delivered. */
+  get deliveredTo(): number {
+    return this.#parts?.get(DeliveryLoop).at.position ?? -1;
   }
 
   get doorman(): Doorman | undefined {

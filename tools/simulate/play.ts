@@ -13,6 +13,8 @@ const FAULTS = [3, 12] as const;
 const RESTART_MS = [100, 4_000] as const;
 /** How long a fault lasts that is no death (ms). */
 const LASTS_MS = [50, 6_000] as const;
+/** In a hundred devices that were closed, so many come back without their storage. */
+const REINSTALLED_PERCENT = 35;
 /** In a thousand passes of a crash point, so many are deadly. */
 const DEADLY_PERMILLE = 12;
 /** In a thousand passes of a point of delivery, so often somebody is let in or out there. */
@@ -54,7 +56,7 @@ export class Play {
     else if (kind < 85) device.act('leaves', (client) => client.leave(group.id));
     else if (kind < 88) device.act('renames', (client) => client.rename(group.id, `G${kind}`));
     else if (kind < 93) this.#look(device, group);
-    else if (kind < 97) this.world.wires.clientCut(device.name);
+    else if (kind < 96) this.world.wires.clientCut(device.name);
     else this.#restart(device);
   }
 
@@ -110,7 +112,9 @@ export class Play {
     const { course, plays } = this.world;
     device.stop();
     course.plan(between(plays, 100, 5_000), NETWORK, 'start', () => {
-      if (!device.isRunning) device.start();
+      if (device.isRunning) return;
+      if (percent(plays, REINSTALLED_PERCENT)) device.reinstall();
+      device.start();
     });
   }
 

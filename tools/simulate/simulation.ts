@@ -86,16 +86,13 @@ const listsOf = async ({ devices, course }: World) => {
   const lists = new Map<Device, readonly ConversationItem[]>();
   for (const device of devices) {
     let isDone = false;
-    device.client.conversations().then(
-      ({ items }) => {
-        lists.set(device, items);
+    const asking = device.client.conversations();
+    asking
+      .then(({ items }) => lists.set(device, items))
+      .catch((error: unknown) => device.failures.push(`no list: ${String(error)}`))
+      .finally(() => {
         isDone = true;
-      },
-      (error: unknown) => {
-        device.failures.push(`no list: ${String(error)}`);
-        isDone = true;
-      },
-    );
+      });
     await course.until(() => isDone, 30_000);
   }
   return lists;

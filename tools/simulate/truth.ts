@@ -3,7 +3,6 @@ import {
   MARK_KINDS,
   type ConversationEvent,
   type Fact,
-  type HeardEvent,
   type Mark,
   type Recorded,
   type ScriptaEvent,
@@ -89,7 +88,7 @@ export class Truth {
       this.conversations.set(id, known);
     }
     known.events.push(event);
-    known.facts.push(factOf(event as Recorded<HeardEvent>));
+    known.facts.push(factOf(event));
     for (const userId of comings(event)) {
       const stays = known.stays.get(userId) ?? [];
       known.stays.set(userId, stays);

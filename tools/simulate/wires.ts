@@ -31,14 +31,17 @@ class SimulatedWire {
   /** What is on its way: nothing overtakes on one wire. */
   readonly #under: Readonly<Record<'up' | 'down', Passing[]>> = { up: [], down: [] };
 
+  /** The run of the node it leads to. */
+  readonly server: Actor;
+
   constructor(
     private readonly wires: Wires,
     readonly client: Actor,
     readonly node: RealtimeNode,
-    /** The run of the node it leads to. */
-    readonly server: Actor,
     private readonly listener: WireListener,
-  ) {}
+  ) {
+    this.server = node.actor;
+  }
 
   open(auth: object): void {
     const { course } = this.wires.network;
@@ -59,7 +62,14 @@ class SimulatedWire {
   emit(name: string, payload: object, answered?: Answer): void {
     const sent = this.wires.sent(this.client.name, name, copied(payload));
     const ack =
-      answered && ((answer: object) => this.#say(() => answered(copied(answer) as never)));
+      answered &&
+      ((answer: object) =>
+        this.#say(() => {
+          this.wires.answered(this.client.name, sent, answer);
+          // An answer is what the protocol says it is.
+          // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+          answered(copied(answer) as never);
+        }));
     this.#pass('up', this.server, name, () => {
       if (!this.#connection) return;
       const event = ack ? [name, sent, ack] : [name, sent];
@@ -190,6 +200,8 @@ export class Wires {
   readonly open = new Set<SimulatedWire>();
   /** Delay of what a slow client hears (ms), by client. */
   readonly slow = new Map<string, number>();
+  /** Where each device began to be told of everything, by client. */
+  readonly since = new Map<string, number>();
   #ids = 0;
 
   constructor(
@@ -215,6 +227,12 @@ export class Wires {
     return { ...payload, limit: between(this.draw, ...PAGE_FACTS) };
   }
 
+  /** A device that knew no place is told where it begins. */
+  answered(client: string, sent: object, answer: object): void {
+    if (Reflect.get(sent, 'cursor') !== null || Reflect.get(answer, 'ok') !== true) return;
+    this.since.set(client, Number(Reflect.get(answer, 'position')));
+  }
+
   /** Breaks the connections of a node that died. */
   nodeDied(node: RealtimeNode): void {
     for (const wire of this.open) if (wire.node === node) wire.break('transport close');
@@ -230,7 +248,7 @@ export class Wires {
       const living = this.nodes.filter(({ isUp }) => isUp);
       const node = oneOf(this.draw, living.length > 0 ? living : this.nodes);
       if (!node) throw new Error('There is no node to connect to.');
-      const wire = new SimulatedWire(this, client, node, node.actor, listener);
+      const wire = new SimulatedWire(this, client, node, listener);
       this.open.add(wire);
       wire.open(auth);
       return {

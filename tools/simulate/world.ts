@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { onCrashPoint, plant, type PlantedBug } from '#platform';
+import { onCrashPoint, plant, PROJECTIONS, type PlantedBug } from '#platform';
 import { between, drawing, percent, SimulatedRandom, type Draw } from './chance.js';
 import { SimulatedDatabase, SimulatedKeys } from './database.js';
 import { Device } from './devices.js';
@@ -110,12 +110,14 @@ export class World {
   /** Whether nothing is left to be done. */
   isAtRest(): boolean {
     if (!this.devices.every((one) => one.isAtRest)) return false;
-    const head = this.log.events.findLast(({ stream }) => !stream.startsWith('snapshot-'));
-    const { checkpoints } = this.database.views;
-    const heads = ['members', 'conversations', 'history'].map(
-      (view) => checkpoints.get(view)?.scanned ?? -1,
+    const heard = this.log.events.findLast(({ stream }) =>
+      /^(conversation|receipts)-/.test(stream),
     );
-    return head === undefined || Math.min(...heads) >= head.position;
+    if (!heard) return true;
+    const { checkpoints } = this.database.views;
+    const reached = PROJECTIONS.map(({ name }) => checkpoints.get(name)?.scanned ?? -1);
+    const delivered = this.realtime.map(({ deliveredTo }) => deliveredTo);
+    return Math.min(...reached, ...delivered) >= heard.position;
   }
 
   /** Lets go of what the process shares. */
