@@ -1,16 +1,16 @@
 import {
-  MemoryStorage,
   Scripta,
   ScriptaError,
   type Ended,
   type Fact,
-  type MovedMark,
-  type ReceiptState,
+  type ReceiptsMoved,
+  type ResumePage,
   type Sent,
 } from '#client';
 import { fill, type Draw } from './chance.js';
+import { LossyStorage } from './storage.js';
 import { Actor, type Course } from './time.js';
-import type { Wires } from './wires.js';
+import type { Packet, Wires } from './wires.js';
 
 /** Something a device has tried to say. */
 export type Attempt = {
@@ -33,18 +33,28 @@ export type Looked = Readonly<{
   own?: string;
 }>;
 
+/** Something of a conversation that was sent to a device, whether it was shown or not. */
+export type Told = Readonly<{
+  what: string;
+  conversationId: string;
+  position: number;
+  /** For a mark that moved: on which wire, whose, of which kind; and how far. */
+  mark?: Readonly<{ of: string; seq: number }>;
+}>;
+
 /** A device of a person, through all its runs, and the ledger of what happened to it. */
 export class Device {
   readonly attempts: Attempt[] = [];
-  readonly shown: Fact[] = [];
+  /** What was shown from the start, or from a death, to the next death. */
+  spells: Fact[][] = [[]];
   /** What it showed before it lost its storage, and with it all that it knew. */
   readonly forgotten: Fact[] = [];
   readonly marked: Marked[] = [];
-  readonly told: (MovedMark | ReceiptState)[] = [];
+  readonly told: Told[] = [];
   readonly looked: Looked[] = [];
   readonly failures: string[] = [];
   #client: Scripta | undefined;
-  #storage = new MemoryStorage();
+  #storage: LossyStorage;
   #actor: Actor;
 
   constructor(
@@ -55,6 +65,12 @@ export class Device {
   ) {
     this.#actor = new Actor(name);
     this.#actor.isAlive = false;
+    this.#storage = new LossyStorage(ground.course);
+  }
+
+  /** Everything that it has shown since it last began with nothing. */
+  get shown(): readonly Fact[] {
+    return this.spells.flat();
   }
 
   /** Place in the log from which on it was first told of everything. */
@@ -87,8 +103,8 @@ export class Device {
       userId: this.userId,
       deviceId: this.deviceId,
       storage: this.#storage,
-      transport: wires.transportOf(actor),
-      fetch: wires.fetchOf(actor, this.userId),
+      transport: wires.transportOf(actor, (packet) => this.told.push(...toldBy(packet))),
+      fetch: wires.fetchOf(actor, this.userId, (packet) => this.told.push(...toldBy(packet))),
       runtime: {
         now: () => Date.parse('2026-11-23T12:00:00.000Z') + Math.floor(course.nowMs),
         after: (ms, call) => {
@@ -105,8 +121,6 @@ export class Device {
     });
     this.#client = client;
     client.on('fact', (fact) => this.#show(fact));
-    client.on('receipts.moved', ({ marks }) => this.told.push(...marks));
-    client.on('receipts', (receipts) => this.told.push(...receipts));
     client.on('ended', (ended) => this.#ended(ended));
     client.on('refused', (error) => this.failures.push(`refused: ${error.code}`));
     course.plan(0, actor, 'connect', () => {
@@ -124,10 +138,26 @@ export class Device {
     });
   }
 
+  /** Dies at once, and what it stored last may be lost. */
+  die(): void {
+    const { course, wires, draw } = this.ground;
+    this.#actor.isAlive = false;
+    wires.clientCut(this.name);
+    const lost = this.#storage.lose(draw);
+    this.spells.push([]);
+    course.note(`${this.name} dies and loses its latest ${lost} writes`);
+  }
+
+  /** What it has stored so far is safe. */
+  settle(): void {
+    this.#storage.settle();
+  }
+
   /** Loses its storage between two runs, as when an application is installed anew. */
   reinstall(): void {
-    this.#storage = new MemoryStorage();
-    this.forgotten.push(...this.shown.splice(0));
+    this.#storage = new LossyStorage(this.ground.course);
+    this.forgotten.push(...this.shown);
+    this.spells = [[]];
     this.ground.course.note(`${this.name} is installed anew`);
   }
 
@@ -177,7 +207,7 @@ export class Device {
   }
 
   #show(fact: Fact): void {
-    this.shown.push(fact);
+    this.spells.at(-1)?.push(fact);
     this.ground.course.note(
       `${this.name} shows ${fact.type} ${short(fact.conversationId)}#${fact.seq}`,
     );
@@ -193,3 +223,47 @@ export const short = (id: string): string => id.slice(0, 4);
 
 const codeOf = (error: unknown): string =>
   error instanceof ScriptaError ? error.code : String(error);
+
+const factsTold = (what: string, given: readonly Fact[]): readonly Told[] =>
+  given.map(({ conversationId, position }) => ({
+    what,
+    conversationId,
+    position: Number(position),
+  }));
+
+/** What a packet tells of conversations: facts, marks that moved, marks as they stand. */
+const toldBy = ({ wire, name, argument }: Packet): readonly Told[] => {
+  // What nodes send is as the protocol says.
+  // oxlint-disable typescript/no-unsafe-type-assertion
+  switch (name) {
+    case 'history':
+      return factsTold(
+        'a fact of the history',
+        (argument as Readonly<{ items: readonly Fact[] }>).items,
+      );
+    case 'resume': {
+      const page = (argument as Readonly<{ data?: ResumePage }>).data;
+      if (!page) return [];
+      const marks = page.receipts.map(({ conversationId, position }) => ({
+        what: 'a mark of a page',
+        conversationId,
+        position: Number(position),
+      }));
+      return [...factsTold('a fact of a page', page.facts), ...marks];
+    }
+    case 'receipts.moved': {
+      const { marks, position } = argument as ReceiptsMoved;
+      return marks.map(({ conversationId, userId, kind, seq }) => ({
+        what: 'a mark',
+        conversationId,
+        position: Number(position),
+        mark: { of: `${wire} ${conversationId} ${userId} ${kind}`, seq },
+      }));
+    }
+    default:
+      return 'conversationId' in (argument as object)
+        ? factsTold('a fact', [argument as Fact])
+        : [];
+  }
+  // oxlint-enable typescript/no-unsafe-type-assertion
+};

@@ -70,8 +70,12 @@ const expectedOf = (truth: Truth, { userId, since }: Device) =>
 
 const shownOnceAndAll: Invariant = ({ truth, devices }) =>
   devices.flatMap((device) => {
-    const shown = new Set<string>();
-    const twice = device.shown.filter(({ id }) => shown.size === shown.add(id).size);
+    // A device that died may show again what it could not note that it had shown.
+    const twice = device.spells.flatMap((spell) => {
+      const seen = new Set<string>();
+      return spell.filter(({ id }) => seen.size === seen.add(id).size);
+    });
+    const shown = new Set(device.shown.map(({ id }) => id));
     const missing = expectedOf(truth, device).filter(({ id }) => !shown.has(id));
     return [
       ...twice.map((fact) => `${device.name} shows ${at(fact)} twice`),
@@ -80,14 +84,16 @@ const shownOnceAndAll: Invariant = ({ truth, devices }) =>
   });
 
 const shownInOrder: Invariant = ({ devices }) =>
-  devices.flatMap(({ name, shown }) => {
-    const last = new Map<string, number>();
-    return shown.flatMap((fact) => {
-      const before = last.get(fact.conversationId) ?? -1;
-      last.set(fact.conversationId, fact.seq);
-      return fact.seq > before ? [] : [`${name} shows ${at(fact)} after #${before}`];
-    });
-  });
+  devices.flatMap(({ name, spells }) =>
+    spells.flatMap((spell) => {
+      const last = new Map<string, number>();
+      return spell.flatMap((fact) => {
+        const before = last.get(fact.conversationId) ?? -1;
+        last.set(fact.conversationId, fact.seq);
+        return fact.seq > before ? [] : [`${name} shows ${at(fact)} after #${before}`];
+      });
+    }),
+  );
 
 /** The first events of commands: only they count. */
 const firstsOf = ({ events }: TrueConversation) =>
@@ -129,11 +135,17 @@ const ownWritesAreRead: Invariant = ({ devices }) =>
   );
 
 const strangersHearNothing: Invariant = ({ truth, devices }) =>
-  devices.flatMap(({ name, userId, shown, forgotten, looked }) =>
-    [...forgotten, ...shown, ...looked.flatMap(({ facts }) => facts)]
+  devices.flatMap(({ name, userId, shown, forgotten, told }) => [
+    ...[...forgotten, ...shown]
       .filter((fact) => !truth.mayHear(userId, fact))
-      .map((fact) => `${name} was told ${at(fact)} and was no member then`),
-  );
+      .map((fact) => `${name} was shown ${at(fact)} and was no member then`),
+    ...told
+      .filter((one) => !truth.mayHear(userId, one))
+      .map(
+        ({ what, conversationId, position }) =>
+          `${name} was sent ${what} of ${short(conversationId)} at ${position}, no member then`,
+      ),
+  ]);
 
 const onlyMembersAct: Invariant = ({ truth }) =>
   [...truth.conversations.values()].flatMap(({ id, events }) =>
@@ -178,6 +190,19 @@ const marksNeverGoBack: Invariant = ({ truth, devices, receipts }) => {
   );
   return [...wrong, ...lost];
 };
+
+const marksAreToldForwards: Invariant = ({ devices }) =>
+  devices.flatMap(({ name, told }) => {
+    const last = new Map<string, number>();
+    return told.flatMap(({ conversationId, mark }) => {
+      if (!mark) return [];
+      const before = last.get(mark.of) ?? -1;
+      last.set(mark.of, mark.seq);
+      return mark.seq >= before
+        ? []
+        : [`${name} was told of a mark in ${short(conversationId)} at ${mark.seq} after ${before}`];
+    });
+  });
 
 const numberAt = ({ events }: TrueConversation, position: number): number => {
   let number = 0;
@@ -242,6 +267,7 @@ export const INVARIANTS: Readonly<Record<string, Invariant>> = {
   'V8 V9 members only, for as long as they are': strangersHearNothing,
   'V10 members only act': onlyMembersAct,
   'V11 marks never go back': marksNeverGoBack,
+  'V11 marks are told forwards': marksAreToldForwards,
   'V12 unread is exact': unreadIsExact,
   'Z13 one chain of messages': oneChain,
   'V13 V14 V15 read models': ({ found }) => found,

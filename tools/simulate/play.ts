@@ -13,6 +13,8 @@ const FAULTS = [3, 12] as const;
 const RESTART_MS = [100, 4_000] as const;
 /** How long a fault lasts that is no death (ms). */
 const LASTS_MS = [50, 6_000] as const;
+/** In a hundred devices that end, so many do so without warning. */
+const DEATHS_PERCENT = 50;
 /** In a hundred devices that were closed, so many come back without their storage. */
 const REINSTALLED_PERCENT = 35;
 /** In a thousand passes of a crash point, so many are deadly. */
@@ -110,10 +112,12 @@ export class Play {
 
   #restart(device: Device): void {
     const { course, plays } = this.world;
-    device.stop();
+    const dies = percent(plays, DEATHS_PERCENT);
+    if (dies) device.die();
+    else device.stop();
     course.plan(between(plays, 100, 5_000), NETWORK, 'start', () => {
       if (device.isRunning) return;
-      if (percent(plays, REINSTALLED_PERCENT)) device.reinstall();
+      if (!dies && percent(plays, REINSTALLED_PERCENT)) device.reinstall();
       device.start();
     });
   }

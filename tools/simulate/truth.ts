@@ -68,7 +68,10 @@ export class Truth {
   }
 
   /** Whether a fact at a place was for this person. */
-  mayHear(userId: string, { conversationId, position }: Pick<Fact, 'conversationId' | 'position'>) {
+  mayHear(
+    userId: string,
+    { conversationId, position }: Readonly<{ conversationId: string; position: string | number }>,
+  ): boolean {
     const at = Number(position);
     return this.staysOf(conversationId, userId).some(({ from, to }) => at >= from && at <= to);
   }

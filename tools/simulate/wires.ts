@@ -14,6 +14,12 @@ const PAGE_FACTS = [2, 9] as const;
 /** In a hundred broken connections, of so many what was on its way to the server still arrives. */
 const ARRIVES_PERCENT = 50;
 
+/** Something that was sent to a client, whether it arrives or not. */
+export type Packet = Readonly<{ wire: string; name: string; argument: unknown }>;
+
+type Hear = (packet: Packet) => void;
+/** What a wire tells the client, and the ledger of all that was sent to it. */
+type Ears = WireListener & Readonly<{ hear: Hear }>;
 type Answer = (answer: never) => void;
 type Passing = Readonly<{ arrivesMs: number; to: Actor; what: string; deliver: () => void }>;
 
@@ -33,14 +39,16 @@ class SimulatedWire {
 
   /** The run of the node it leads to. */
   readonly server: Actor;
+  readonly #id: string;
 
   constructor(
     private readonly wires: Wires,
     readonly client: Actor,
     readonly node: RealtimeNode,
-    private readonly listener: WireListener,
+    private readonly ears: Ears,
   ) {
     this.server = node.actor;
+    this.#id = wires.newId();
   }
 
   open(auth: object): void {
@@ -63,13 +71,15 @@ class SimulatedWire {
     const sent = this.wires.sent(this.client.name, name, copied(payload));
     const ack =
       answered &&
-      ((answer: object) =>
+      ((answer: object) => {
+        if (name === 'resume') this.#sent(name, answer);
         this.#say(() => {
           this.wires.answered(this.client.name, sent, answer);
           // An answer is what the protocol says it is.
           // oxlint-disable-next-line typescript/no-unsafe-type-assertion
           answered(copied(answer) as never);
-        }));
+        });
+      });
     this.#pass('up', this.server, name, () => {
       if (!this.#connection) return;
       const event = ack ? [name, sent, ack] : [name, sent];
@@ -87,7 +97,7 @@ class SimulatedWire {
       if (this.#isLetGo) return;
       const wasOpen = this.isOpen;
       this.isOpen = false;
-      if (wasOpen) this.listener.closed(reason);
+      if (wasOpen) this.ears.closed(reason);
       else this.#unreachable();
     });
     this.#hangUp(between(draw, ...NOTICED_MS));
@@ -116,7 +126,7 @@ class SimulatedWire {
     const send = (packet: string) => this.#event(packet);
     this.#connection = connections?.open(
       {
-        id: this.wires.newId(),
+        id: this.#id,
         conn: { write: (packet) => send(packet) },
         emit: (name, argument) => send(`2${JSON.stringify([name, argument])}`),
         disconnect: () => this.#say(() => this.break('io server disconnect')),
@@ -133,7 +143,12 @@ class SimulatedWire {
     // A packet is `2` and the name and argument as JSON.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
     const [name, argument] = JSON.parse(packet.slice(1)) as [string, unknown];
-    this.#say(() => this.listener.event(name, argument));
+    this.#sent(name, argument);
+    this.#say(() => this.ears.event(name, argument));
+  }
+
+  #sent(name: string, argument: unknown): void {
+    if (this.server.isAlive && !this.#isBroken) this.ears.hear({ wire: this.#id, name, argument });
   }
 
   #refused(error: unknown): void {
@@ -141,7 +156,7 @@ class SimulatedWire {
     const { retryable } = REJECTION_STATUS[code];
     this.#down(() => {
       if (!this.#isLetGo)
-        this.listener.refused(Object.assign(new Error(code), { data: { code, retryable } }));
+        this.ears.refused(Object.assign(new Error(code), { data: { code, retryable } }));
     });
   }
 
@@ -150,7 +165,7 @@ class SimulatedWire {
     network.course.plan(network.latency(), this.client, 'unreachable', () => {
       if (this.#isLetGo || this.isOpen) return;
       this.#isLetGo = true;
-      this.listener.refused(new Error('The server cannot be reached.'));
+      this.ears.refused(new Error('The server cannot be reached.'));
     });
   }
 
@@ -243,12 +258,12 @@ export class Wires {
   }
 
   /** How a client connects: to any node, as behind a balancer. */
-  transportOf(client: Actor): Transport {
+  transportOf(client: Actor, hear: Hear): Transport {
     return ({ auth }, listener) => {
       const living = this.nodes.filter(({ isUp }) => isUp);
       const node = oneOf(this.draw, living.length > 0 ? living : this.nodes);
       if (!node) throw new Error('There is no node to connect to.');
-      const wire = new SimulatedWire(this, client, node, listener);
+      const wire = new SimulatedWire(this, client, node, { ...listener, hear });
       this.open.add(wire);
       wire.open(auth);
       return {
@@ -261,7 +276,7 @@ export class Wires {
   }
 
   /** How a client reads: the questions of the REST door, answered by the door's own classes. */
-  fetchOf(client: Actor, userId: string): Fetch {
+  fetchOf(client: Actor, userId: string, hear: Hear): Fetch {
     const { course } = this.network;
     return (url) =>
       new Promise((resolve, reject) => {
@@ -279,7 +294,7 @@ export class Wires {
         };
         if (isGone()) return fail();
         course.plan(this.network.latency(), actor, 'request', () => {
-          this.#answer(userId, new URL(url)).then(
+          this.#answer(userId, new URL(url), hear).then(
             (body) => back(200, body),
             (error: unknown) => back(...problemOf(error)),
           );
@@ -293,7 +308,7 @@ export class Wires {
       });
   }
 
-  async #answer(userId: string, { pathname, searchParams }: URL): Promise<object> {
+  async #answer(userId: string, { pathname, searchParams }: URL, hear: Hear): Promise<object> {
     const { reading } = this.api;
     const [, , , conversationId = '', part] = pathname.split('/');
     if (!reading) throw new LogUnavailable('Not ready.');
@@ -306,7 +321,9 @@ export class Wires {
     if (part === 'messages') {
       await reading.fresh.reach(['members', 'history'], minPosition);
       const span = { before: number('before'), after: number('after'), limit };
-      return reading.transcript.page(userId, conversationId, span);
+      const page = await reading.transcript.page(userId, conversationId, span);
+      hear({ wire: '', name: 'history', argument: page });
+      return page;
     }
     await reading.fresh.reach(['members', 'conversations', 'receipts'], minPosition);
     if (part === 'members') return reading.transcript.members(userId, conversationId, limit);

@@ -91,7 +91,10 @@ export class World {
       const made = { name: `Group ${count}`, members, conversationId };
       owner.act(`begins ${conversationId.slice(0, 4)}`, (client) => client.startGroup(made));
     }
-    return this.course.until(() => this.devices.every((one) => one.isAtRest), 60_000);
+    const areIn = () => this.devices.every((one) => one.isAtRest);
+    if (!(await this.course.until(areIn, 60_000))) return false;
+    for (const device of this.devices) device.settle();
+    return true;
   }
 
   /** Ends all faults: every node runs, everybody reaches everybody. */
