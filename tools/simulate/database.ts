@@ -1,4 +1,5 @@
 import { hkdfSync } from 'node:crypto';
+import { Query as Filter } from 'mingo';
 import {
   AccessTokens,
   Keys,
@@ -10,6 +11,7 @@ import {
   ViewsUnavailable,
   type AccessClaims,
   type Clock,
+  type Query,
   type SubjectKey,
   type Timer,
   type Views,
@@ -152,6 +154,31 @@ class DistantOperations extends Operations {
       documents.delete(`${collection}/${id}`);
       return taken;
     });
+  }
+
+  override prepare(): Promise<void> {
+    return this.#ask(() => undefined);
+  }
+
+  override putAll(collection: string, documents: readonly Kept[]): Promise<void> {
+    const kept = structuredClone(documents);
+    return this.#ask((all) => {
+      for (const document of kept) all.set(`${collection}/${document._id}`, document);
+    });
+  }
+
+  override find<D extends object>(collection: string, { filter }: Query) {
+    return this.#ask((all) => {
+      const matches = new Filter({ ...filter });
+      const keys = [...all.keys()].filter((key) => key.startsWith(`${collection}/`));
+      return keys
+        .flatMap((key) => at<D>(all, key) ?? [])
+        .filter((document) => matches.test(document));
+    });
+  }
+
+  override clear(collection: string, { _id }: Query['filter']): Promise<void> {
+    return this.#ask((all) => void all.delete(`${collection}/${String(_id)}`));
   }
 
   #ask<T>(work: (documents: Map<string, Kept>) => T): Promise<T> {

@@ -9,6 +9,7 @@ import type { Emission } from './frames.js';
 import type { Line } from './line.js';
 import { Reader } from './reader.js';
 import { Rooms } from './rooms.js';
+import { Spans } from './spans.js';
 
 /** Devices one person may have connected at once (abuse 39). */
 export const SOCKETS_PER_USER_MAX = 10;
@@ -26,6 +27,8 @@ export class Connection {
   expiresAtMs: number;
   /** When it fell behind, by the monotonic clock. */
   behindSinceMs: number | undefined;
+  /** Why it was closed from here. */
+  closing: string | undefined;
 
   constructor(
     readonly socket: Line,
@@ -46,6 +49,10 @@ export class Connection {
     });
   }
 
+  get id(): string {
+    return this.socket.id;
+  }
+
   /** Greets: from here on the socket may ask. */
   welcome(capabilities: readonly string[]): void {
     const { userId, deviceId } = this.reader;
@@ -61,6 +68,7 @@ export class Connection {
 
   /** Says why, and closes. */
   close(code: RejectionCode | 'replaced', message: string): void {
+    this.closing ??= code;
     this.socket.emit('error', { code, message });
     this.socket.disconnect(true);
   }
@@ -76,6 +84,7 @@ export class Connections implements OnApplicationBootstrap, BeforeApplicationShu
     private readonly clock: Clock,
     private readonly timer: Timer,
     private readonly rooms: Rooms,
+    private readonly spans: Spans,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -104,17 +113,19 @@ export class Connections implements OnApplicationBootstrap, BeforeApplicationShu
     const key = keyOf(claims.userId, claims.deviceId);
     const older = this.#byDevice.get(key);
     if (older) {
-      this.closed(older);
+      this.closed(older, 'replaced');
       older.close('replaced', 'This device has connected anew.');
     }
     const connection = new Connection(socket, claims, this.clock);
     this.#byDevice.set(key, connection);
     this.rooms.add(connection.reader);
+    this.spans.opened(connection);
     return connection;
   }
 
-  /** A socket is gone. */
-  closed(connection: Connection): void {
+  /** A socket is gone; `reason` is the transport's, where nobody here has closed it. */
+  closed(connection: Connection, reason = 'gone'): void {
+    this.spans.closed(connection, connection.closing ?? reason);
     const { userId, deviceId } = connection.reader;
     this.rooms.remove(connection.reader);
     const key = keyOf(userId, deviceId);

@@ -1,9 +1,15 @@
+import { isPlanted } from '#platform';
 import type { Emission } from './frames.js';
+import { Path } from './path.js';
 
 /** Facts a socket may leave unacknowledged (finding R7). */
 export const UNACKNOWLEDGED_MAX = 256;
 /** Bytes a socket may leave unacknowledged: the same window for long texts. */
 export const UNACKNOWLEDGED_BYTES_MAX = 1_048_576;
+
+/** Planted, every so many emissions one is lost on its way. */
+const DROP_EVERY = 50;
+let emitted = 0;
 
 /** What is remembered of something told, until it is acknowledged. */
 export type Told = Pick<Emission, 'position' | 'bytes' | 'conversationId' | 'seq' | 'actor'>;
@@ -23,6 +29,8 @@ export type Reached = Readonly<{ conversationId: string; seq: number }>;
  */
 export class Reader {
   readonly rooms = new Set<string>();
+  /** What it was told and what it acknowledged, for the delivery ledger. */
+  readonly path = new Path();
   /** Rooms it is in only as a follower of a broadcast; most readers follow none. */
   #following: Set<string> | undefined;
   /** Moves of its person since it asked to resume, until its rooms are known. */
@@ -72,6 +80,7 @@ export class Reader {
 
   /** Hears nothing from here on. What it was told may still be acknowledged. */
   leave(): void {
+    if (this.#state === 'live') this.path.stop();
     this.#state = 'away';
     this.#kept = undefined;
     this.#keptBytes = 0;
@@ -80,6 +89,7 @@ export class Reader {
 
   /** Forgets what it was told: a resume tells it again from the cursor. */
   forget(): void {
+    this.path.resume();
     this.#told = [];
     this.#acknowledged = 0;
     this.#open = 0;
@@ -89,6 +99,7 @@ export class Reader {
   /** Notes the facts of a page, so that acknowledging them counts as delivery. */
   paged(facts: readonly Told[]): void {
     this.#told.push(...facts);
+    this.path.paged(facts.at(-1)?.position);
   }
 
   /** The last page is out: tells what was kept since `position`, and is live. */
@@ -98,6 +109,7 @@ export class Reader {
     const kept = this.#kept ?? [];
     this.#kept = undefined;
     this.#state = 'live';
+    this.path.live(position);
     for (const emission of kept) {
       if (emission.position > position) this.tell(emission);
     }
@@ -120,6 +132,8 @@ export class Reader {
     this.#open = open;
     this.#openBytes = bytes;
     this.#told.push(emission);
+    this.path.told(emission.position);
+    if (isPlanted('drop-emission') && (emitted += 1) % DROP_EVERY === 0) return;
     this.wire.write(emission);
   }
 
@@ -138,6 +152,7 @@ export class Reader {
    * the messages of others only.
    */
   acknowledge(position: number): Reached[] {
+    this.path.acknowledged(position);
     const reached = new Map<string, number>();
     const told = this.#told;
     let at = this.#acknowledged;

@@ -16,6 +16,7 @@ import { ReceiptNews } from './receipts.js';
 import { Requests } from './requests.js';
 import { Resume } from './resume.js';
 import { Rooms } from './rooms.js';
+import { Spans } from './spans.js';
 import { SocketGateway } from './socket.gateway.js';
 
 /** Says whether this process takes sockets and follows the log. */
@@ -46,6 +47,7 @@ export class RealtimeModule {
       controllers: [ReadinessController],
       providers: [
         Rooms,
+        Spans,
         ReceiptNews,
         DeliveryLoop,
         Following,

@@ -15,9 +15,18 @@ const resumeSchema = z.strictObject({
   cursor: z.string().max(100).nullable(),
   limit: z.int().min(1).max(PAGE_FACTS_MAX).optional(),
 });
+const place = z.string().regex(/^(0|[1-9]\d{0,15})$/);
 const ackSchema = z.strictObject({
   v: z.literal(1),
-  position: z.string().regex(/^(0|[1-9]\d{0,15})$/),
+  position: place,
+  seen: z
+    .strictObject({
+      from: place,
+      count: z.int().min(0),
+      ids: z.string().regex(/^[0-9a-f]{32}$/),
+      disorder: z.int().min(0),
+    })
+    .optional(),
 });
 const markSchema = z.strictObject({
   v: z.literal(1),
@@ -61,8 +70,11 @@ export class Requests {
    */
   acknowledge({ reader }: Connection, payload: unknown): boolean {
     const read = ackSchema.safeParse(payload);
-    if (read.success) this.#delivered(reader, Number(read.data.position));
-    return read.success;
+    if (!read.success) return false;
+    const upTo = Number(read.data.position);
+    if (read.data.seen) reader.path.seen(read.data.seen, upTo);
+    this.#delivered(reader, upTo);
+    return true;
   }
 
   async #resume(connection: Connection, payload: unknown): Promise<Answer> {

@@ -90,7 +90,7 @@ export class SocketGateway
     const connection = this.connections.open(socket, claims);
     // A broken frame closes the connection by itself; unheard, its event would end the process.
     socket.on('error', ignored);
-    socket.on('disconnect', () => this.connections.closed(connection));
+    socket.on('disconnect', (reason) => this.connections.closed(connection, reason));
     // Never passed on: an event may bear any name, and some names end a process (finding R9).
     socket.use((event) => void this.inbox.take(connection, event));
     dropRequest(socket);

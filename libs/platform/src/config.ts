@@ -39,6 +39,12 @@ export const configSchema = z.object({
   COMMANDS_BURST_MAX: count(60).describe('Commands a device may send at once.'),
   COMMANDS_PER_SECOND: count(10).describe('Commands a device may send per second after a burst.'),
   RECEIPT_TICK_MS: count(200).describe('Milliseconds of marks that one receipts event gathers.'),
+  SPANS_TICK_MS: count(1_000).describe(
+    'Milliseconds between two writes of what devices were told and acknowledged.',
+  ),
+  SPANS_PER_TICK_MAX: count(1_000).describe(
+    'Devices written at each of them; the others wait for the next.',
+  ),
   STATE_CACHE_MB: count(128).describe('Memory for states of streams, per process, in MiB.'),
   LOG_LEVEL: z.enum(['error', 'warn', 'log', 'debug']).default('log'),
 });

@@ -23,6 +23,7 @@ export * from './read-model-runner.js';
 export * from './read-model.js';
 export * from './redis-rate-limiter.js';
 export * from './rejections.js';
+export * from './spans.js';
 export * from './subscription.js';
 export * from './tokens.js';
 export * from './upcasters.js';

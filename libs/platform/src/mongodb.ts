@@ -1,5 +1,5 @@
 import type { Collection, Db, MongoClient, UpdateFilter } from 'mongodb';
-import type { Projection } from '#domain';
+import type { Projection, ViewIndex } from '#domain';
 import { CheckpointWatch } from './checkpoint-watch.js';
 import type { Clock, Timer } from './clock.js';
 import {
@@ -128,6 +128,39 @@ export class MongoOperations extends Operations {
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion
       return (found as (D & { _id: string }) | null) ?? undefined;
     });
+  }
+
+  override async prepare(collection: string, indexes: readonly ViewIndex[]): Promise<void> {
+    await attempt(() => this.#collection(collection).createIndexes(indexSpecs(indexes)));
+  }
+
+  override async putAll(
+    collection: string,
+    documents: readonly Readonly<{ _id: string }>[],
+  ): Promise<void> {
+    if (documents.length === 0) return;
+    const replacements = documents.map((document) => {
+      const { _id, ...replacement } = document;
+      return { replaceOne: { filter: { _id }, replacement, upsert: true } };
+    });
+    await attempt(() => this.#collection(collection).bulkWrite(replacements, { ordered: false }));
+  }
+
+  override async find<D extends object>(collection: string, query: Query) {
+    const { filter, sort, limit, fields } = query;
+    const options = {
+      maxTimeMS: QUERY_MS_MAX,
+      ...(sort ? { sort } : {}),
+      ...(limit === undefined ? {} : { limit, batchSize: limit + 1 }),
+      ...(fields ? { projection: projectionOf(fields) } : {}),
+    };
+    return attempt(() =>
+      this.#collection(collection).find<D & { _id: string }>(filter, options).toArray(),
+    );
+  }
+
+  override async clear(collection: string, filter: Query['filter']): Promise<void> {
+    await attempt(() => this.#collection(collection).deleteMany(filter));
   }
 
   #collection(name: string): Collection<{ _id: string }> {

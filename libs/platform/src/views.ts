@@ -1,4 +1,4 @@
-import type { Projection } from '#domain';
+import type { Projection, ViewIndex } from '#domain';
 
 /** A stored document: its id, and the position of the last event it has seen (its guard). */
 export type Stored<D extends object> = D & Readonly<{ _id: string; position: number }>;
@@ -52,6 +52,19 @@ export abstract class Operations {
     id: string,
     field: string,
   ): Promise<(D & { _id: string }) | undefined>;
+  /** Makes the collection's indexes; safe to repeat. */
+  abstract prepare(collection: string, indexes: readonly ViewIndex[]): Promise<void>;
+  /** Puts many documents under their ids, in one call. */
+  abstract putAll(
+    collection: string,
+    documents: readonly Readonly<{ _id: string }>[],
+  ): Promise<void>;
+  abstract find<D extends object>(
+    collection: string,
+    query: Query,
+  ): Promise<readonly (D & { _id: string })[]>;
+  /** Removes all that a filter meets. */
+  abstract clear(collection: string, filter: Query['filter']): Promise<void>;
   /** Removes and gives what was there: of two callers one gets it. */
   abstract take<D extends object>(
     collection: string,

@@ -36,6 +36,17 @@ const copies = <D extends object>(documents: readonly object[]): readonly Stored
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   structuredClone(documents) as readonly Stored<D>[];
 
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters
+const answersOf = <D extends object>(
+  documents: readonly object[],
+  { filter, sort, limit }: Query,
+): readonly D[] => {
+  const matches = new Filter({ ...filter });
+  const found = documents.filter((document) => matches.test({ ...document }));
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return structuredClone((sort ? found.toSorted(inOrder(sort)) : found).slice(0, limit)) as D[];
+};
+
 /**
  * The read models as the domain folds them, brought up to date at each question unless `paused`: no
  * projector has to run, and a test decides how far it lags.
@@ -161,6 +172,32 @@ export class MemoryOperations extends Operations {
     const taken = this.#at<D>(`${collection}/${id}`);
     this.#documents.delete(`${collection}/${id}`);
     return Promise.resolve(taken);
+  }
+
+  override prepare(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  override async putAll(
+    collection: string,
+    documents: readonly Readonly<{ _id: string }>[],
+  ): Promise<void> {
+    for (const document of documents) await this.put(collection, document._id, document);
+  }
+
+  override find<D extends object>(collection: string, query: Query) {
+    const kept = [...this.#documents].filter(([key]) => key.startsWith(`${collection}/`));
+    return Promise.resolve(
+      answersOf<D & { _id: string }>(
+        kept.map(([, one]) => one),
+        query,
+      ),
+    );
+  }
+
+  override async clear(collection: string, filter: Query['filter']): Promise<void> {
+    for (const { _id } of await this.find<object>(collection, { filter }))
+      this.#documents.delete(`${collection}/${_id}`);
   }
 
   // oxlint-disable-next-line typescript/no-unnecessary-type-parameters
