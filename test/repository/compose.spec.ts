@@ -44,7 +44,7 @@ const services = Object.entries(compose.services);
 
 it('starts every app from an entry that is built', () => {
   const entries = services.flatMap(([, { command }]) => command?.at(-1) ?? []);
-  expect(entries).toHaveLength(3);
+  expect(entries).toHaveLength(4);
   const sources = entries.map((entry) => entry.replace('dist/', '').replace(/\.js$/u, '.ts'));
   expect(sources.filter((source) => !existsSync(source))).toEqual([]);
 });

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readConfig } from '#platform';
 import { isStore, PROGRAMS, STORES, type PartName, type StoreName } from './programs.js';
 import { startProxy, type Part, type Proxy } from './proxy.js';
 import { Supervised, type Environment } from './supervised.js';
@@ -11,11 +12,12 @@ const PORT_SETTINGS = {
   'command-api': 'COMMAND_API_PORT',
   realtime: 'REALTIME_PORT',
   projector: 'PROJECTOR_PORT',
+  auditor: 'AUDITOR_PORT',
 } as const;
 /** Doors first, so that nothing new comes in; stores last. */
 const STOP_ORDER: readonly (readonly PartName[])[] = [
   ['realtime', 'command-api'],
-  ['projector'],
+  ['projector', 'auditor'],
   ['document-store', 'event-store'],
 ];
 const ROUTES = [
@@ -52,6 +54,7 @@ export type Platform = Readonly<{
     rest: string;
     socket: string;
     projector: string;
+    auditor: string;
     eventstore: string;
     mongodb: string;
   }>;
@@ -105,6 +108,7 @@ class Running implements Platform {
       rest: at(this.#portOf('command-api')),
       socket: at(this.#portOf('realtime')),
       projector: at(this.#portOf('projector')),
+      auditor: at(this.#portOf('auditor')),
       eventstore,
       mongodb,
     };
@@ -131,6 +135,8 @@ class Running implements Platform {
   /** Servers first, then the apps; the public port answers 503 until its part is there. */
   async start(): Promise<void> {
     const names: PartName[] = ['projector', 'command-api', 'realtime'];
+    // The auditor only checks what the others do: it may be left out, and its health is not theirs.
+    const beside: PartName[] = readConfig(this.settings).AUDITOR ? ['auditor'] : [];
     const stores: StoreName[] = [];
     if (this.#given['EVENTSTORE_URL'] === undefined) stores.push('event-store');
     if (this.#given['MONGODB_URL'] === undefined) stores.push('document-store');
@@ -139,8 +145,12 @@ class Running implements Platform {
     await Promise.all(stores.map((name) => this.#begin(name)));
     // The first of them makes the keys that the others read.
     await this.#begin('projector');
-    await Promise.all((['command-api', 'realtime'] as const).map((name) => this.#begin(name)));
-    await this.#whenAllReady(asked);
+    const others: PartName[] = ['command-api', 'realtime', ...beside];
+    await Promise.all(others.map((name) => this.#begin(name)));
+    await this.#whenAllReady([
+      ...asked,
+      ...beside.map((name) => [name, this.#asPart(name)] as const),
+    ]);
   }
 
   kill(name: PartName, signal: NodeJS.Signals): void {

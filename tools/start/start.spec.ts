@@ -138,7 +138,7 @@ describe('a platform', () => {
     'leaves no process and no temporary folder when it is stopped',
     async () => {
       const pids = pidsOf(platform);
-      expect(pids).toHaveLength(5);
+      expect(pids).toHaveLength(6);
       await platform.stop();
       expect(pids.filter(isAlive)).toEqual([]);
       expect(existsSync(platform.dataDir)).toBe(false);

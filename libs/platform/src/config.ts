@@ -20,6 +20,11 @@ export const configSchema = z.object({
   COMMAND_API_PORT: port(3001).describe('Where the REST door listens on loopback.'),
   REALTIME_PORT: port(3002).describe('Where the socket door listens on loopback.'),
   PROJECTOR_PORT: port(3003).describe('Where the projector answers /readyz on loopback.'),
+  AUDITOR_PORT: port(3004).describe('Where the auditor answers /audit and /readyz on loopback.'),
+  AUDITOR: z
+    .stringbool()
+    .default(true)
+    .describe('Whether `npm start` also runs the auditor, which checks deliveries.'),
   PUBLIC_URL: text('http://127.0.0.1:3000').describe('Base of links in answers; never `Host`.'),
   ALLOWED_ORIGINS: text('').describe(
     'Comma-separated browser origins beside PUBLIC_URL that may open a socket.',
@@ -45,6 +50,7 @@ export const configSchema = z.object({
   SPANS_PER_TICK_MAX: count(1_000).describe(
     'Devices written at each of them; the others wait for the next.',
   ),
+  SPANS_KEEP_DAYS: count(30).describe('Days that the delivery ledger is kept by the auditor.'),
   STATE_CACHE_MB: count(128).describe('Memory for states of streams, per process, in MiB.'),
   LOG_LEVEL: z.enum(['error', 'warn', 'log', 'debug']).default('log'),
 });

@@ -4,11 +4,10 @@ import type { ViewIndex } from '#domain';
 export const SPANS = 'spans';
 /** Beats of the nodes that write spans: a span of a node that beats no more is over. */
 export const SPAN_NODES = 'span-nodes';
-/** How a device's spans are found, and those that changed lately, and the old ones. */
+/** How a device's spans are found, and those that changed lately or long ago. */
 export const SPAN_INDEXES: readonly ViewIndex[] = [
   { key: { at: 1 } },
   { key: { userId: 1, at: 1 } },
-  { key: { closedAt: 1 } },
 ];
 /** Milliseconds between beats of a node, and after how many without one it is taken for dead. */
 export const SPAN_BEAT_MS = 5_000;

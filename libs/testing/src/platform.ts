@@ -20,6 +20,7 @@ export const PROCESSES = [
   'projector',
   'command-api',
   'realtime',
+  'auditor',
 ] as const;
 /** One process of the platform. */
 export type ProcessName = (typeof PROCESSES)[number];
@@ -30,6 +31,7 @@ const PROGRAMS: Readonly<Record<ProcessName, string>> = {
   projector: 'apps/projector/src/main.js',
   'command-api': 'apps/command-api/src/main.js',
   realtime: 'apps/realtime/src/main.js',
+  auditor: 'apps/auditor/src/main.js',
 };
 
 /** Where each app finds its port. */
@@ -37,6 +39,7 @@ const PORT_SETTINGS = {
   projector: 'PROJECTOR_PORT',
   'command-api': 'COMMAND_API_PORT',
   realtime: 'REALTIME_PORT',
+  auditor: 'AUDITOR_PORT',
 } as const;
 
 /** Servers that are used instead of embedded ones; `npm run conformance` names them. */
@@ -58,6 +61,8 @@ export type PlatformOptions = Readonly<{
   dataDir?: string;
   /** Settings for all processes. */
   env?: Readonly<Record<string, string>>;
+  /** Whether the auditor runs too. */
+  audited?: boolean;
 }>;
 
 /** Phone numbers that begin so log in with this code. */
@@ -198,11 +203,13 @@ const readyPort = (name: ProcessName, running: Running): Promise<number> =>
 export const startPlatform = async ({
   dataDir,
   env = {},
+  audited = false,
 }: PlatformOptions = {}): Promise<Platform> => {
   const folder = dataDir ?? (await mkdtemp(join(tmpdir(), 'scripta-test-')));
   const platform = new Platform(folder, dataDir === undefined, env);
   try {
-    for (const name of PROCESSES) if (!isGiven(name)) await platform.start(name);
+    for (const name of PROCESSES)
+      if (!isGiven(name) && (name !== 'auditor' || audited)) await platform.start(name);
     return platform;
   } catch (error) {
     await platform.stop();
