@@ -5,6 +5,7 @@ import { CodeSender } from '#platform';
 import { CallerGuard } from './caller.js';
 import { CheckedPipe } from './checked.pipe.js';
 import { ConversationsController } from './conversations.controller.js';
+import { Deliveries } from './deliveries.js';
 import { Freshness } from './freshness.js';
 import { HealthController } from './health.controller.js';
 import { Inbox } from './inbox.js';
@@ -36,6 +37,7 @@ export class AppModule {
         Registration,
         Inbox,
         Transcript,
+        Deliveries,
         Freshness,
         { provide: CodeSender, useValue: sender },
         { provide: APP_GUARD, useClass: CallerGuard },

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { COMMANDS, id, ReceiptsDoor, seq } from '#commands';
 import { MARK_KINDS } from '#domain';
 import { Calling, type Caller } from './caller.js';
+import { Deliveries } from './deliveries.js';
 import { Freshness, limitUpTo, minPosition } from './freshness.js';
 import { Transcript } from './transcript.js';
 
@@ -44,6 +45,7 @@ export class MessagesController {
     private readonly transcript: Transcript,
     private readonly receiptsDoor: ReceiptsDoor,
     private readonly fresh: Freshness,
+    private readonly ledger: Deliveries,
   ) {}
 
   @Post('messages')
@@ -78,6 +80,20 @@ export class MessagesController {
     await this.fresh.reach(['history', 'members', 'receipts'], position);
     const message = { conversationId, messageId };
     return this.transcript.receipts(who.userId, message, limit, cursor);
+  }
+
+  @Get('messages/:messageId/deliveries')
+  @ApiOperation({
+    summary: 'What became of a message of one’s own: by person and device every attempt, by page.',
+  })
+  async deliveries(
+    @Param({ schema: ofMessage }) { conversationId, messageId }: z.infer<typeof ofMessage>,
+    @Query({ schema: paging }) { limit, cursor, minPosition: position }: z.infer<typeof paging>,
+    @Calling() { who }: Caller,
+  ) {
+    await this.fresh.reach(['history', 'members', 'receipts'], position);
+    const message = await this.transcript.ownMessage(who.userId, { conversationId, messageId });
+    return this.ledger.page(message, limit, cursor);
   }
 
   @Post('marks')

@@ -80,16 +80,27 @@ export class Transcript {
     limit: number,
     after = '',
   ): Promise<Page<ReceiptItem>> {
-    const { intervals } = await this.#stayOf(userId, conversationId);
-    const [message] = await this.views.get<StoredEntry>('history', [messageId]);
-    const isThere =
-      message?.conversationId === conversationId && mayRead(intervals, message.position);
-    if (!isThere) return reject('not_found', 'There is no such message.');
-    if (message.actor !== userId) reject('forbidden', 'Only its author sees who got a message.');
+    const message = await this.ownMessage(userId, { conversationId, messageId });
     const found = await this.#membersAfter(conversationId, after, limit);
     const items = await this.#receiptsOf(message, found);
     const last = found.at(-1);
     return found.length === limit && last ? { items, cursor: last.userId } : { items };
+  }
+
+  /** A message of one's own; `forbidden` for those of others, `not_found` where one may not look. */
+  async ownMessage(
+    userId: string,
+    { conversationId, messageId }: Readonly<{ conversationId: string; messageId: string }>,
+  ): Promise<Stored<StoredEntry>> {
+    const { intervals } = await this.#stayOf(userId, conversationId);
+    const [message] = await this.views.get<StoredEntry>('history', [messageId]);
+    const isThere =
+      message?.conversationId === conversationId &&
+      message.type === 'message.sent' &&
+      mayRead(intervals, message.position);
+    if (!isThere) return reject('not_found', 'There is no such message.');
+    if (message.actor !== userId) reject('forbidden', 'Only its author sees who got a message.');
+    return message;
   }
 
   async #receiptsOf(
