@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { Sent } from '#client';
@@ -89,6 +90,69 @@ const untilIn = async (
   await until(async () => holds((people = await ledgerOf(sent))));
   return people;
 };
+
+const traced = z.object({
+  id: z.string(),
+  type: z.string(),
+  seq: z.number(),
+  correlationId: z.string(),
+  causationId: z.string(),
+});
+const trace = z.object({
+  command: z.object({ id: z.string(), actor: z.string(), device: z.string() }),
+  events: z.array(traced.extend({ caused: z.array(traced), deliveries: page.optional() })),
+});
+
+describe('the trace of a command', () => {
+  it('[Z9] leads from a tap to the event, every attempt and every receipt', async () => {
+    const id = randomUUID();
+    const { messageId, position, seq } = await ada.client.send(room, 'trace me', { id });
+    await shows(ben, messageId);
+    await ben.client.markRead(room, seq);
+    const path = `/v1/commands/${id}/trace?minPosition=${position}`;
+    await until(async () => {
+      const { body } = await ask(platform, ada, path);
+      const [event] = trace.parse(body).events;
+      return event?.deliveries?.items.some(
+        ({ readAt, devices }) => readAt && devices[0]?.attempts[0]?.result === 'acknowledged',
+      );
+    });
+    const found = trace.parse((await ask(platform, ada, path)).body);
+    expect(found.command).toEqual({ id, actor: ada.userId, device: ada.deviceId });
+    expect(found.events).toMatchObject([{ id: messageId, type: 'MessageSent', causationId: id }]);
+    expect((await ask(platform, ben, path)).status).toBe(404);
+  });
+
+  it('[Z9] tells what a policy did because of it', async () => {
+    const names = [`first_${ada.userId.slice(0, 8)}`, `then_${ada.userId.slice(0, 8)}`];
+    const choose = async (username: string): Promise<string> => {
+      const key = randomUUID();
+      await fetch(`${platform.url.rest}/v1/me/username`, {
+        method: 'PUT',
+        headers: {
+          authorization: `Bearer ${ada.token}`,
+          'content-type': 'application/json',
+          'idempotency-key': key,
+        },
+        body: JSON.stringify({ username }),
+      });
+      return key;
+    };
+    await choose(names[0] ?? '');
+    const path = `/v1/commands/${await choose(names[1] ?? '')}/trace`;
+    await until(async () => {
+      const { body } = await ask(platform, ada, path);
+      return trace.parse(body).events[0]?.caused.length === 1;
+    });
+    const [event] = trace.parse((await ask(platform, ada, path)).body).events;
+    expect(event).toMatchObject({
+      type: 'UsernameChosen',
+      caused: [
+        { type: 'ClaimReleased', causationId: event?.id, correlationId: event?.correlationId },
+      ],
+    });
+  });
+});
 
 describe('the delivery ledger of a message', () => {
   it('[Z4] [D1] [D2] [D3] [D7] tells by device who got it, when and by which path, and who did not', async () => {

@@ -4,6 +4,7 @@ import { CommandsModule, type Ports } from '#commands';
 import { CodeSender } from '#platform';
 import { CallerGuard } from './caller.js';
 import { CheckedPipe } from './checked.pipe.js';
+import { CommandsController } from './commands.controller.js';
 import { ConversationsController } from './conversations.controller.js';
 import { Deliveries } from './deliveries.js';
 import { Freshness } from './freshness.js';
@@ -15,6 +16,7 @@ import { OneTimeCodes } from './one-time-codes.js';
 import { ProblemFilter } from './problem.filter.js';
 import { Registration } from './registration.js';
 import { SignInController } from './sign-in.controller.js';
+import { Traces } from './traces.js';
 import { Transcript } from './transcript.js';
 
 /** The REST door. */
@@ -30,6 +32,7 @@ export class AppModule {
         PeopleController,
         ConversationsController,
         MessagesController,
+        CommandsController,
         HealthController,
       ],
       providers: [
@@ -38,6 +41,7 @@ export class AppModule {
         Inbox,
         Transcript,
         Deliveries,
+        Traces,
         Freshness,
         { provide: CodeSender, useValue: sender },
         { provide: APP_GUARD, useClass: CallerGuard },
