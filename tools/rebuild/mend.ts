@@ -11,8 +11,8 @@ import { projectionsOf } from './rebuild.js';
 /** What a stream's return did: documents that were folded again, by view. */
 export type Mended = Readonly<Record<string, number>>;
 
-/** A stream's documents in a view, by id. */
-type Wanted = ReadonlyMap<string, ReadonlySet<string>>;
+/** Documents that are to be folded again, by view. */
+export type Wanted = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** Where the stream is parked. Throws when it is parked nowhere. */
 const parkedIn = async (
@@ -50,7 +50,11 @@ const isWithin = (one: Wanted, other: Wanted): boolean =>
   [...one].every(([view, keys]) => [...keys].every((key) => other.get(view)?.has(key) === true));
 
 /** Folds only what is wanted, in memory: every event of any stream that belongs to it. */
-const folding = async (ports: RebuildPorts, of: readonly AnyProjection[], wanted: Wanted) => {
+export const folding = async (
+  ports: RebuildPorts,
+  of: readonly AnyProjection[],
+  wanted: Wanted,
+) => {
   const narrowed = of.map((projection): AnyProjection => ({
     ...projection,
     keysOf: (event) =>
