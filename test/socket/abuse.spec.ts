@@ -12,6 +12,7 @@ import {
   type EventStore,
 } from '#platform';
 import { newDevice, newPerson, startPlatform, type Device, type Platform } from '#testing';
+import { Cursors } from '../../apps/realtime/src/cursor.js';
 import {
   bareClient,
   closed,
@@ -450,33 +451,72 @@ it('[abuse 50] refuses, clamps or ignores marks that cannot be', async () => {
 });
 
 it('[abuse 51] asks for a new start where a cursor cannot be', async () => {
-  const bare = await connectedAs(stranger());
+  const who = stranger();
+  const bare = await connectedAs(who);
   const head = await store.head(['conversation-']);
   const id = head?.eventId ?? '';
   const position = head?.position ?? 0;
-  const cursors = [
-    `${position}.${randomUUID()}`,
-    `${position + 1}.${id}`,
-    `${position + 1_000_000_000}.${id}`,
-    `${Number.MAX_SAFE_INTEGER}.${id}`,
-    `-1.${id}`,
-    `NaN.${id}`,
-    `1e3.${id}`,
-    `99999999999999999999.${id}`,
+  const cursors = new Cursors(keys);
+  const signed = (at: number, eventId = id) => cursors.of({ position: at, eventId }, who);
+  const unknown = [
+    // Of another log, or of one that was longer.
+    signed(position, randomUUID()),
+    signed(position + 1),
+    signed(position + 1_000_000_000),
+    signed(Number.MAX_SAFE_INTEGER),
+    // As they were before cursors were signed.
+    `${position}.${id}`,
+    'origin',
     '',
     '.',
-    'origin.',
+    '-1',
+    'NaN',
     'nonsense',
-    `${position}.`,
     '{"position":1}',
+    signed(position).slice(1),
+    `${signed(position)}A`,
   ];
-  for (const cursor of cursors) {
+  for (const cursor of unknown) {
     const { error } = await bare.ask('resume', { v: 1, cursor });
     expect({ cursor, ...error }).toMatchObject({ code: 'resync_required', retryable: false });
   }
   for (const cursor of [42, {}, ['a'], undefined, 'x'.repeat(10_000)])
     expect((await bare.ask('resume', { v: 1, cursor })).error?.code).toBe('bad_request');
-  expect((await bare.ask('resume', { v: 1, cursor: `${position}.${id}` })).ok).toBe(true);
+  const cursor = signed(position);
+  expect((await bare.ask('resume', { v: 1, cursor })).ok).toBe(true);
+  const back = { position: String(position - 1), id };
+  const beyond = { position: String(position + 1), id };
+  for (const after of [back, beyond])
+    expect((await bare.ask('resume', { v: 1, cursor, after })).error?.code).toBe('resync_required');
+  for (const after of ['1', { position: -1, id }, { position: '1' }, { position: '1', id: 'x' }])
+    expect((await bare.ask('resume', { v: 1, cursor, after })).error?.code).toBe('bad_request');
+  bare.socket.disconnect();
+});
+
+it('[abuse 51] refuses a cursor that is forged, or of another person or device', async () => {
+  const who = stranger();
+  const bare = await connectedAs(who);
+  const { position = 0, eventId = '' } = (await store.head(['conversation-'])) ?? {};
+  const place = { position, eventId };
+  const cursors = new Cursors(keys);
+  const good = cursors.of(place, who);
+  const forged = Array.from(Buffer.from(good, 'base64url'), (byte, at) => {
+    const bytes = Buffer.from(good, 'base64url');
+    // The first byte says which kind of cursor it is.
+    bytes[Math.max(at, 1)] = byte ^ 1;
+    return bytes.toString('base64url');
+  });
+  const foreign = [
+    ...forged.slice(1),
+    cursors.of(place, { ...who, deviceId: randomUUID() }),
+    cursors.of(place, { ...who, userId: randomUUID() }),
+  ];
+  for (const cursor of foreign) {
+    const { error } = await bare.ask('resume', { v: 1, cursor });
+    expect(error).toMatchObject({ code: 'forbidden', retryable: false });
+    expect(error?.message).toBe('This cursor was not given to this device; resume with null.');
+  }
+  expect((await bare.ask('resume', { v: 1, cursor: good })).ok).toBe(true);
   bare.socket.disconnect();
 });
 

@@ -260,14 +260,18 @@ const tokenOf = async ({ phone }: Device): Promise<string> => {
   return tokens['accessToken'] ?? '';
 };
 
-/** A bare device that resumes by hand and never acknowledges by itself. */
-const bareDevice = async (who: Device): Promise<Bare & { facts: Fact[] }> => {
-  const bare = await connectBare(platform.url.socket, await tokenOf(who));
+/** A bare device that resumes by hand and never acknowledges by itself; with a token, again. */
+const bareDevice = async (
+  who: Device,
+  known?: string,
+): Promise<Bare & { facts: Fact[]; token: string }> => {
+  const token = known ?? (await tokenOf(who));
+  const bare = await connectBare(platform.url.socket, token);
   const facts: Fact[] = [];
   bare.socket.on('message.sent', (fact: Fact) => facts.push(fact));
   for (const type of ['member.removed', 'members.added'])
     bare.socket.on(type, (fact: Fact) => facts.push(fact));
-  return { ...bare, facts };
+  return { ...bare, facts, token };
 };
 
 type Resumed = { facts: Fact[]; cursor: string; more: boolean; live: boolean };
@@ -276,14 +280,20 @@ type Resumed = { facts: Fact[]; cursor: string; more: boolean; live: boolean };
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion
 const pageOf = (data: object | undefined): Resumed => data as Resumed;
 
-/** Pages until live; gives everything that came in pages. */
-const catchUp = async (bare: Bare, from: string | null, limit = 200) => {
+/** Pages until live, from a cursor and what was reached since; gives everything of the pages. */
+const catchUp = async (bare: Bare, from: string | null, limit = 200, reached?: Fact) => {
   const facts: Fact[] = [];
-  for (let cursor = from; ;) {
-    const { ok, data, error } = await bare.ask('resume', { v: 1, cursor, limit });
+  for (let cursor = from, after = reached; ;) {
+    const { ok, data, error } = await bare.ask('resume', {
+      v: 1,
+      cursor,
+      limit,
+      ...(after ? { after: { position: after.position, id: after.id } } : {}),
+    });
     if (!ok && error?.retryable) continue;
     expect(error).toBeUndefined();
     const page = pageOf(data);
+    after = undefined;
     facts.push(...page.facts);
     ({ cursor } = page);
     if (page.live) return { facts, cursor };
@@ -303,7 +313,7 @@ describe('a reader', () => {
     await until(() => textsOf(ben.facts, conversationId).length === total);
     await until(() => behind === 1);
     expect(slow.facts.length).toBe(256);
-    const missed = await catchUp(slow, `${slow.facts.at(-1)?.position}.${slow.facts.at(-1)?.id}`);
+    const missed = await catchUp(slow, cursor, 200, slow.facts.at(-1));
     const texts = textsOf([...slow.facts, ...missed.facts], conversationId);
     expect(texts).toEqual(range(0, total - 1).map(String));
     const everything = await catchUp(slow, cursor, 50);
@@ -321,7 +331,7 @@ describe('a reader', () => {
     bare.socket.disconnect();
     await startMany(ada.client.userId, total);
     await until(() => seqsOfStarts(ada.facts) === total, 60_000);
-    const again = await bareDevice(ada);
+    const again = await bareDevice(ada, bare.token);
     const tooMany = await again.ask('resume', { v: 1, cursor, limit: 201 });
     expect(tooMany.error?.code).toBe('bad_request');
     const first = await again.ask('resume', { v: 1, cursor });
@@ -392,7 +402,7 @@ describe('[V8] a removed member receives nothing that was said after', () => {
     await say('before');
     await remove();
     await say('after');
-    const again = await bareDevice(ben);
+    const again = await bareDevice(ben, bare.token);
     const { facts } = await catchUp(again, cursor);
     expectNothingAfter(facts);
     await say('after');
@@ -408,7 +418,7 @@ describe('[V8] a removed member receives nothing that was said after', () => {
     const { cursor } = await catchUp(bare, null);
     bare.socket.disconnect();
     for (let at = 0; at < 30; at++) await say('before');
-    const again = await bareDevice(ben);
+    const again = await bareDevice(ben, bare.token);
     const facts: Fact[] = [];
     let isRemoved = false;
     for (let from = cursor, isLive = false; !isLive;) {
@@ -429,14 +439,13 @@ describe('[V8] a removed member receives nothing that was said after', () => {
   it('while it is behind', async () => {
     await setUp();
     const slow = await bareDevice(ben);
-    await catchUp(slow, null);
+    const { cursor } = await catchUp(slow, null);
     for (let at = 0; at < 300; at++) await say(`${at}`);
     await until(() => slow.facts.length === 256);
     await remove();
     await say('after');
     await until(() => textsOf(ada.facts).includes('after'));
-    const last = slow.facts.at(-1);
-    const { facts } = await catchUp(slow, `${last?.position}.${last?.id}`);
+    const { facts } = await catchUp(slow, cursor, 200, slow.facts.at(-1));
     expectNothingAfter(facts);
     expect(textsOf([...slow.facts, ...facts])).toHaveLength(300);
     slow.socket.disconnect();

@@ -52,6 +52,8 @@ export class Device {
   #asked = 0;
   #unacknowledged = 0;
   #cursor: string | null = null;
+  /** What came after the cursor was given. */
+  #after: Readonly<{ position: string; id: string }> | undefined;
   #position = '0';
   #isOver = false;
   #welcomed: (() => void) | undefined;
@@ -123,10 +125,11 @@ export class Device {
   /** One page towards live; whether it was the last. */
   async #page(): Promise<boolean> {
     const { ok, data, error } = await new Promise<Answer>((resolve) => {
-      this.#ask('resume', { v: 1, cursor: this.#cursor }, resolve);
+      const after = this.#after ? { after: this.#after } : {};
+      this.#ask('resume', { v: 1, cursor: this.#cursor, ...after }, resolve);
     });
     for (const fact of data?.facts ?? []) this.#fact(JSON.stringify(fact));
-    this.#cursor = data?.cursor ?? this.#cursor;
+    if (data?.cursor !== undefined) [this.#cursor, this.#after] = [data.cursor, undefined];
     if (ok) return data?.live === true;
     await new Promise((resolve) => {
       setTimeout(resolve, error?.retryAfterMs ?? RETRY_MS);
@@ -167,7 +170,7 @@ export class Device {
   #fact(packet: string): void {
     const position = fieldOf(packet, '"position":"', '"');
     this.#position = position;
-    this.#cursor = `${position}.${fieldOf(packet, '"id":"', '"')}`;
+    this.#after = { position, id: fieldOf(packet, '"id":"', '"') };
     this.#unacknowledged += 1;
     if (this.#unacknowledged >= ACK_FACTS) this.acknowledge();
     const conversationId = fieldOf(packet, '"conversationId":"', '"');

@@ -55,7 +55,10 @@ const pageFor = async (...history: readonly Said[]) => {
   const end = (await store.head(['']))?.position ?? -1;
   const pages = new Pages(views);
   const stays = await pages.stays(await pages.members(BEN), -1, end);
-  return pages.page({ userId: BEN, from: -1, to: end, limit: PAGE }, stays, 'end');
+  return pages.page({ userId: BEN, from: -1, to: end, limit: PAGE }, stays, {
+    position: end,
+    eventId: '',
+  });
 };
 
 it('tells how far others have got while one was there', async () => {

@@ -8,9 +8,8 @@ import {
   type ReceiptView,
   type StoredEntry,
 } from '#domain';
-import { QUERIES, type Stored, type ViewQuery, type Views } from '#platform';
+import { QUERIES, type Checkpoint, type Stored, type ViewQuery, type Views } from '#platform';
 import { isFor } from './deliveries.js';
-import { cursorOf } from './cursor.js';
 
 /** Facts one page holds at most (abuse 52). */
 export const PAGE_FACTS_MAX = 200;
@@ -31,7 +30,8 @@ export type ReceiptState = Readonly<
 export type Page = Readonly<{
   facts: readonly Fact[];
   receipts: readonly ReceiptState[];
-  cursor: string;
+  /** How far it goes. */
+  end: Checkpoint;
   more: boolean;
 }>;
 
@@ -83,7 +83,7 @@ export class Pages {
   }
 
   /** The next page of a stretch; `more` where it ends before the stretch does. */
-  async page({ userId, from, to, limit }: Stretch, stays: Stays, end: string): Promise<Page> {
+  async page({ userId, from, to, limit }: Stretch, stays: Stays, end: Checkpoint): Promise<Page> {
     const intervals = new Map(
       stays.members.map((member) => [member.conversationId, member.intervals]),
     );
@@ -107,7 +107,7 @@ export class Pages {
           mayRead(intervals.get(conversationId) ?? [], position),
         )
         .map(toState),
-      cursor: more ? cursorOf({ position: last.position, eventId: last._id }) : end,
+      end: more ? { position: last.position, eventId: last._id } : end,
       more,
     };
   }

@@ -7,6 +7,7 @@ import {
 } from '@nestjs/common';
 import { CommandsModule, type Ports } from '#commands';
 import { Connections } from './connections.js';
+import { Cursors } from './cursor.js';
 import { Doorman } from './doorman.js';
 import { Following } from './following.js';
 import { Inbox } from './inbox.js';
@@ -51,6 +52,7 @@ export class RealtimeModule {
         ReceiptNews,
         DeliveryLoop,
         Following,
+        Cursors,
         Resume,
         Connections,
         Doorman,

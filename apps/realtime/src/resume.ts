@@ -8,7 +8,7 @@ import {
   Views,
   type Checkpoint,
 } from '#platform';
-import { cursorOf, ORIGIN, placeOf, resync } from './cursor.js';
+import { Cursors, ORIGIN, resync } from './cursor.js';
 import { DeliveryLoop } from './loop.js';
 import { PAGE_FACTS_MAX, Pages, type Page, type Stay, type Stays } from './pages.js';
 import type { Reader, Told } from './reader.js';
@@ -21,12 +21,12 @@ const VIEWS_WITHIN_MS = 5_000;
 const FACT_VIEWS = ['members', 'conversations', 'history'] as const;
 const RECEIPT_VIEWS = ['receipts'] as const;
 
-/** What a client asks for. */
-export type ResumeRequest = Readonly<{ cursor: string | null; limit?: number | undefined }>;
+/** What a client asks for: what comes after a place; without one, after the log's end. */
+export type ResumeRequest = Readonly<{ from: Checkpoint | undefined; limit?: number | undefined }>;
 
 /** The answer to a resume, and what is to be done once it is on its way. */
 export type Resumed = Readonly<{
-  page: Page & Readonly<{ live: boolean }>;
+  page: Omit<Page, 'end'> & Readonly<{ cursor: string; live: boolean }>;
   position: string;
   afterwards: () => void;
 }>;
@@ -74,17 +74,18 @@ export class Resume {
     private readonly views: Views,
     private readonly rooms: Rooms,
     private readonly loop: DeliveryLoop,
+    private readonly cursors: Cursors,
   ) {
     this.#pages = new Pages(views);
   }
 
   /** One page towards live. Throws `resync_required` for a bad cursor, `behind` while views lag. */
-  async resume(reader: Reader, { cursor, limit }: ResumeRequest): Promise<Resumed> {
+  async resume(reader: Reader, { from, limit }: ResumeRequest): Promise<Resumed> {
     if (this.#busy.has(reader))
       reject('rate_limited', 'One resume at a time; wait for its answer.', { retryAfterMs: 100 });
     this.#busy.add(reader);
     try {
-      const from = cursor === null ? undefined : await this.#place(cursor);
+      if (from) await this.#mustBeKnown(from);
       reader.forget();
       this.rooms.leave(reader);
       if (!from) return await this.#fromHead(reader);
@@ -108,7 +109,7 @@ export class Resume {
   async #fromHead(reader: Reader): Promise<Resumed> {
     await this.#enter(reader);
     const place = this.loop.at;
-    const page = { facts: [], receipts: [], cursor: cursorOf(place), more: false };
+    const page = { facts: [], receipts: [], end: place, more: false };
     return this.#live(reader, page, place.position);
   }
 
@@ -124,7 +125,7 @@ export class Resume {
     const members = before ?? (await this.#pages.members(userId));
     const stays = await this.#pages.stays(members, from.position, heardPosition);
     const stretch = { userId, from: from.position, to: place.position, limit };
-    let page = await this.#pages.page(stretch, stays, cursorOf(place));
+    let page = await this.#pages.page(stretch, stays, place);
     crashPoint('realtime.mid-page');
     if (isPlanted('drop-resume-page')) page = { ...page, facts: [] };
     if (page.more) this.#stays.set(reader, stays);
@@ -145,7 +146,7 @@ export class Resume {
       stays = await this.#pages.stays(await this.#pages.members(reader.userId), from, upTo);
     }
     const stretch = { userId: reader.userId, from, to: stays.upTo, limit };
-    const page = await this.#pages.page(stretch, stays, '');
+    const page = await this.#pages.page(stretch, stays, ORIGIN);
     if (!page.more) return undefined;
     this.#stays.set(reader, stays);
     return page;
@@ -169,12 +170,11 @@ export class Resume {
 
   #more(reader: Reader, page: Page): Resumed {
     this.rooms.leave(reader);
-    const position = Number(page.facts.at(-1)?.position ?? ORIGIN.position);
-    return this.#answer(reader, { ...page, more: true, live: false }, position, nothing);
+    return this.#answer(reader, { ...page, more: true }, page.end.position, nothing);
   }
 
   #live(reader: Reader, page: Page, position: number): Resumed {
-    return this.#answer(reader, { ...page, live: true }, position, () => {
+    return this.#answer(reader, page, position, () => {
       crashPoint('realtime.page-before-live');
       reader.live(position);
     });
@@ -182,22 +182,26 @@ export class Resume {
 
   #answer(
     reader: Reader,
-    page: Resumed['page'],
+    { end, ...page }: Page,
     position: number,
     afterwards: () => void,
   ): Resumed {
     reader.paged(page.facts.map(toldOf));
-    return { page, position: String(Math.max(position, 0)), afterwards };
+    return {
+      page: { ...page, cursor: this.cursors.of(end, reader), live: !page.more },
+      position: String(Math.max(position, 0)),
+      afterwards,
+    };
   }
 
-  async #place(cursor: string): Promise<Checkpoint> {
-    const place = placeOf(cursor);
-    if (place.position < 0 || cursor === cursorOf(this.loop.at)) return place;
-    const isKnown = await this.#once(cursor, async () => {
-      const event = await this.store.at(place.position);
-      return event?.id === place.eventId;
+  async #mustBeKnown({ position, eventId }: Checkpoint): Promise<void> {
+    const { at } = this.loop;
+    if (position < 0 || (position === at.position && eventId === at.eventId)) return;
+    const isKnown = await this.#once(`${position}.${eventId}`, async () => {
+      const event = await this.store.at(position);
+      return event?.id === eventId;
     });
-    return isKnown ? place : resync();
+    if (!isKnown) resync();
   }
 
   /** Waits until views of facts have reached one position and those of receipts another. */

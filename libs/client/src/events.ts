@@ -1,3 +1,4 @@
+import type { Breach } from './chains.js';
 import type { ScriptaError } from './errors.js';
 import type { Ended } from './outbox.js';
 import type { Fact, FactOf, FactType, ReceiptsMoved, ReceiptState } from './protocol.js';
@@ -19,6 +20,8 @@ export type ScriptaEvents = { [Type in FactType]: FactOf<Type> } & {
   state: State;
   /** The log is another than it was: fetch lists and history anew. */
   resync: undefined;
+  /** What was shown does not follow from what was shown before: the server hides or alters. */
+  integrity: Breach;
   /** How a command ended, also one of an earlier run. */
   ended: Ended;
   /** The server does not let this client in any more: log in, and connect again. */

@@ -20,7 +20,7 @@ const fact = (seq: number, conversationId = 'a', id = `${conversationId}-${seq}`
 const inboundOf = (history: readonly Fact[] = []) => {
   const shown: string[] = [];
   const asked: number[] = [];
-  const cursors: string[] = [];
+  const places: string[] = [];
   const inbound = new Inbound({
     fact: ({ id }) => shown.push(id),
     receiptsMoved: () => undefined,
@@ -32,9 +32,12 @@ const inboundOf = (history: readonly Fact[] = []) => {
         (past) => past.conversationId === conversationId && past.seq > after && past.seq < seq,
       );
     },
-    reached: (_, cursor) => cursors.push(cursor),
+    reached: ({ position, id }) => places.push(`${position}.${id}`),
+    paged: (_, cursor) => places.push(cursor),
+    chains: { shown: () => undefined, repeated: () => undefined },
+    seen: { show: () => undefined, count: () => undefined },
   });
-  return { inbound, shown, asked, cursors };
+  return { inbound, shown, asked, places };
 };
 
 it('shows each fact once, whatever comes twice', () => {
@@ -62,12 +65,12 @@ it('goes on where history has nothing to fill with: one was out and is in again'
 });
 
 it('keeps what is live behind the page that it came after', () => {
-  const { inbound, shown, cursors } = inboundOf();
+  const { inbound, shown, places } = inboundOf();
   const page = { receipts: [], cursor: 'p', more: false, live: true };
   inbound.page({ ...page, facts: [fact(1), fact(2)] }, '20');
   inbound.fact(fact(3));
   expect(shown).toEqual(['a-1', 'a-2', 'a-3']);
-  expect(cursors).toEqual(['10.a-1', '20.a-2', 'p', '30.a-3']);
+  expect(places).toEqual(['10.a-1', '20.a-2', 'p', '30.a-3']);
 });
 
 it('forgets places when the log is another', () => {

@@ -1,4 +1,6 @@
-import type { Fact, ReceiptsMoved, ReceiptState, ResumePage } from './protocol.js';
+import type { Chains } from './chains.js';
+import type { Fact, Place, ReceiptsMoved, ReceiptState, ResumePage } from './protocol.js';
+import type { Seen } from './seen.js';
 
 /** What the inbound side tells the application, and asks of the wire. */
 export type InboundPort = Readonly<{
@@ -7,8 +9,12 @@ export type InboundPort = Readonly<{
   receipts: (receipts: readonly ReceiptState[]) => void;
   /** Facts of its conversation after a seq and before this fact, as far as one may read them. */
   fill: (fact: Fact, after: number) => Promise<readonly Fact[]>;
-  /** Everything up to here has been shown; `cursor` is where to resume. */
-  reached: (position: string, cursor: string) => void;
+  /** Everything up to here has been shown. */
+  reached: (place: Place) => void;
+  /** Everything of a page has been shown, up to a position; `cursor` is where to resume. */
+  paged: (position: string, cursor: string) => void;
+  chains: Pick<Chains, 'shown' | 'repeated'>;
+  seen: Pick<Seen, 'show' | 'count'>;
 }>;
 
 type Work =
@@ -34,6 +40,11 @@ export class Inbound {
 
   constructor(private readonly port: InboundPort) {}
 
+  /** An earlier run has shown these conversations so far. */
+  restore(seqs: Iterable<readonly [conversationId: string, seq: number]>): void {
+    for (const [conversationId, seq] of seqs) this.#seqs.set(conversationId, seq);
+  }
+
   /** A fact has arrived live. */
   fact(fact: Fact): void {
     this.#add({ kind: 'fact', fact });
@@ -48,7 +59,7 @@ export class Inbound {
   page({ facts, receipts, cursor }: ResumePage, position: string): void {
     for (const fact of facts) this.#queue.push({ kind: 'fact', fact });
     if (receipts.length > 0) this.#queue.push({ kind: 'receipts', receipts });
-    this.#add({ kind: 'cursor', position: facts.at(-1)?.position ?? position, cursor });
+    this.#add({ kind: 'cursor', position, cursor });
   }
 
   /** The log is another: what was known of places in it is void. */
@@ -78,11 +89,11 @@ export class Inbound {
     switch (work.kind) {
       case 'moved':
         this.port.receiptsMoved(work.moved);
-        return this.port.reached(work.moved.position, `${work.moved.position}.${work.moved.id}`);
+        return this.port.reached(work.moved);
       case 'receipts':
         return this.port.receipts(work.receipts);
       case 'cursor':
-        return this.port.reached(work.position, work.cursor);
+        return this.port.paged(work.position, work.cursor);
     }
   }
 
@@ -100,9 +111,14 @@ export class Inbound {
   }
 
   #show(fact: Fact, isInOrder = true): void {
-    if (this.#isRepeat(fact)) return;
-    this.port.fact(fact);
-    if (isInOrder) this.port.reached(fact.position, `${fact.position}.${fact.id}`);
+    if (this.#isRepeat(fact)) this.port.chains.repeated(fact);
+    else {
+      this.port.chains.shown(fact);
+      this.port.seen.show(fact);
+      this.port.fact(fact);
+    }
+    this.port.seen.count(fact);
+    if (isInOrder) this.port.reached(fact);
   }
 
   #isRepeat({ id, conversationId, seq }: Fact): boolean {

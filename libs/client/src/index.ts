@@ -1,8 +1,11 @@
+export type { Breach } from './chains.js';
 export * from './errors.js';
 export * from './events.js';
 export type { Ended, Entry } from './outbox.js';
 export * from './indexed-db-storage.js';
+export * from './proof.js';
 export * from './protocol.js';
+export type { SeenSum } from './seen.js';
 export { systemRuntime, uuid4, uuid7, type Cancel, type Runtime } from './runtime.js';
 export * from './scripta.js';
 export * from './storage.js';

@@ -31,6 +31,18 @@ export const FACT_TYPES = [
   'broadcast.unfollowed',
 ] as const satisfies readonly FactType[];
 
+/** What lets a client check a fact for itself; hashes are SHA-256 in hex, the salt is base64. */
+export type Proof = Readonly<{
+  /** The link of the fact before it in the conversation; empty for the first. */
+  prev: string;
+  /** What the personal fields commit to; it stays when they are erased. */
+  commit?: string;
+  /** Gone with the personal fields. */
+  salt?: string;
+  /** The other data as it was written, where that was an older version of the event. */
+  written?: Readonly<Record<string, unknown>>;
+}>;
+
 /** Something that happened in a conversation. */
 export type FactOf<Type extends FactType> = Readonly<{
   v: 1;
@@ -48,9 +60,14 @@ export type FactOf<Type extends FactType> = Readonly<{
   causationId: string;
   /** The id of the command it came from. */
   clientId: string;
+  /** Absent outside a conversation's order, and in logs from before there were proofs. */
+  proof?: Proof;
 }>;
 /** Any fact; `type` tells which. */
 export type Fact = { [Type in FactType]: FactOf<Type> }[FactType];
+
+/** A place in the log: its position, a decimal string, and the id of what is there. */
+export type Place = Readonly<{ position: string; id: string }>;
 
 /** A mark that moved: it reached a device, or a person saw it. */
 export type MovedMark = Readonly<{

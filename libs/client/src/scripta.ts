@@ -78,6 +78,7 @@ export class Scripta {
       runtime: this.#runtime,
       storage: this.#storage,
       emitter: this.#emitter,
+      userId: () => this.userId,
       fill: (fact, after) => this.#before(fact, after),
     });
     this.on('state', (state) => {
@@ -268,7 +269,13 @@ export class Scripta {
   }
 
   /** A page of facts, in the order of the conversation. */
-  history(conversationId: string, range: Range = {}): Promise<PageOf<Fact>> {
+  async history(conversationId: string, range: Range = {}): Promise<PageOf<Fact>> {
+    const page = await this.#page(conversationId, range);
+    this.#delivery.chains.read(page.items);
+    return page;
+  }
+
+  #page(conversationId: string, range: Range): Promise<PageOf<Fact>> {
     return this.#rest.get(`/v1/conversations/${conversationId}/messages`, range);
   }
 
@@ -304,7 +311,7 @@ export class Scripta {
     for (let from = after, attempt = 0; this.#state !== 'closed';) {
       const range = { after: from, limit: HISTORY_PAGE, minPosition: position };
       try {
-        const { items } = await this.history(conversationId, range);
+        const { items } = await this.#page(conversationId, range);
         facts.push(...items.filter((fact) => fact.seq < seq));
         const last = items.at(-1);
         if (!last || items.length < HISTORY_PAGE || last.seq >= seq - 1) return facts;
