@@ -1,7 +1,7 @@
 import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { reject } from '#domain';
-import { Keys, type Checkpoint } from '#platform';
+import { EventStore, Keys, type Checkpoint } from '#platform';
 
 /** The place before the first event: where a device stands whose log was still empty. */
 export const ORIGIN: Checkpoint = { position: -1, eventId: '' };
@@ -33,8 +33,13 @@ const idOf = (bytes: Buffer): string => {
 @Injectable()
 export class Cursors {
   readonly #key: KeyObject;
+  /** Under way: a herd comes back with few cursors. */
+  readonly #asked = new Map<number, Promise<string | undefined>>();
 
-  constructor(keys: Keys) {
+  constructor(
+    keys: Keys,
+    private readonly store: EventStore,
+  ) {
     this.#key = createSecretKey(keys.derive('cursor'));
   }
 
@@ -60,6 +65,19 @@ export class Cursors {
     if (!timingSafeEqual(mac, bytes.subarray(MAC_AT)))
       reject('forbidden', 'This cursor was not given to this device; resume with null.');
     return { position: Number(bytes.readBigInt64BE(POSITION_AT)), eventId: idOf(bytes) };
+  }
+
+  /** Throws `resync_required` for a place that the log does not have (any more). */
+  async mustBeInLog({ position, eventId }: Checkpoint): Promise<void> {
+    let asking = this.#asked.get(position);
+    if (!asking) {
+      asking = this.store
+        .at(position)
+        .then((event) => event?.id)
+        .finally(() => this.#asked.delete(position));
+      this.#asked.set(position, asking);
+    }
+    if ((await asking) !== eventId) resync();
   }
 
   #mac(bytes: Buffer, { userId, deviceId }: Holder): Buffer {

@@ -2,27 +2,29 @@ import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { checked, id, ReceiptsDoor } from '#commands';
 import { reject } from '#domain';
-import { AccessTokens, type Checkpoint } from '#platform';
+import { AccessTokens } from '#platform';
 import type { Connection } from './connections.js';
-import { Cursors, resync } from './cursor.js';
 import { Limits } from './limits.js';
 import { PAGE_FACTS_MAX } from './pages.js';
 import type { Reader } from './reader.js';
 import { Resume } from './resume.js';
 
-const position = z.string().regex(/^(0|[1-9]\d{0,15})$/);
+const place = z.string().regex(/^(0|[1-9]\d{0,15})$/);
 const resumeSchema = z.strictObject({
   v: z.literal(1),
   cursor: z.string().max(100).nullable(),
-  after: z.strictObject({ position, id: z.uuid() }).optional(),
+  after: z
+    .strictObject({ position: place, id: z.uuid() })
+    .transform(({ position, id: eventId }) => ({ position: Number(position), eventId }))
+    .optional(),
   limit: z.int().min(1).max(PAGE_FACTS_MAX).optional(),
 });
 const ackSchema = z.strictObject({
   v: z.literal(1),
-  position,
+  position: place,
   seen: z
     .strictObject({
-      from: position,
+      from: place,
       count: z.int().min(0),
       ids: z.string().regex(/^[0-9a-f]{32}$/),
       disorder: z.int().min(0),
@@ -40,8 +42,6 @@ const markSchema = z.strictObject({
 });
 const refreshSchema = z.strictObject({ v: z.literal(1), token: z.string().min(1) });
 
-type Resumption = z.infer<typeof resumeSchema>;
-
 /** What is answered to an event, and what is done once the answer is on its way. */
 export type Answer = Readonly<{ answer: object; afterwards?: () => void }>;
 
@@ -58,7 +58,6 @@ export class Requests {
 
   constructor(
     private readonly resumes: Resume,
-    private readonly cursors: Cursors,
     private readonly receipts: ReceiptsDoor,
     private readonly tokens: AccessTokens,
     private readonly limits: Limits,
@@ -85,21 +84,12 @@ export class Requests {
     const { cursor, after, limit } = checked(resumeSchema, payload);
     const { reader } = connection;
     await this.limits.mayResume(reader.deviceId);
-    const from = cursor === null ? undefined : this.#from(reader, cursor, after);
+    const from = cursor === null ? undefined : this.resumes.placeOf(reader, cursor, after);
     // Whoever asks for what comes after has what came before.
     if (from) this.#delivered(reader, from.position);
     const { page, position, afterwards } = await this.resumes.resume(reader, { from, limit });
     connection.resumed(page.live);
     return { answer: { data: page, position }, afterwards };
-  }
-
-  /** Where a device stands: at its cursor, or where it has got since it was given it. */
-  #from(reader: Reader, cursor: string, after: Resumption['after']): Checkpoint {
-    const given = this.cursors.placeOf(cursor, reader);
-    if (!after) return given;
-    const reached = { position: Number(after.position), eventId: after.id.toLowerCase() };
-    // Nobody goes back behind a cursor: its log is not the one in which this was reached.
-    return reached.position < given.position ? resync() : reached;
   }
 
   async #mark({ reader }: Connection, payload: unknown): Promise<Answer> {

@@ -1,13 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Rejection, reject, type Fact } from '#domain';
-import {
-  crashPoint,
-  EventStore,
-  isPlanted,
-  LogUnavailable,
-  Views,
-  type Checkpoint,
-} from '#platform';
+import { crashPoint, isPlanted, LogUnavailable, Views, type Checkpoint } from '#platform';
 import { Cursors, ORIGIN, resync } from './cursor.js';
 import { DeliveryLoop } from './loop.js';
 import { PAGE_FACTS_MAX, Pages, type Page, type Stay, type Stays } from './pages.js';
@@ -70,13 +63,20 @@ export class Resume {
   readonly #busy = new WeakSet<Reader>();
 
   constructor(
-    private readonly store: EventStore,
     private readonly views: Views,
     private readonly rooms: Rooms,
     private readonly loop: DeliveryLoop,
     private readonly cursors: Cursors,
   ) {
     this.#pages = new Pages(views);
+  }
+
+  /** Where a device stands: at its cursor, or where it has got since it was given it. */
+  placeOf(reader: Reader, cursor: string, after: Checkpoint | undefined): Checkpoint {
+    const given = this.cursors.placeOf(cursor, reader);
+    if (!after) return given;
+    // Nobody goes back behind a cursor: its log is not the one in which this was reached.
+    return after.position < given.position ? resync() : after;
   }
 
   /** One page towards live. Throws `resync_required` for a bad cursor, `behind` while views lag. */
@@ -194,14 +194,10 @@ export class Resume {
     };
   }
 
-  async #mustBeKnown({ position, eventId }: Checkpoint): Promise<void> {
+  async #mustBeKnown(place: Checkpoint): Promise<void> {
     const { at } = this.loop;
-    if (position < 0 || (position === at.position && eventId === at.eventId)) return;
-    const isKnown = await this.#once(`${position}.${eventId}`, async () => {
-      const event = await this.store.at(position);
-      return event?.id === eventId;
-    });
-    if (!isKnown) resync();
+    const isNewest = place.position === at.position && place.eventId === at.eventId;
+    if (place.position >= 0 && !isNewest) await this.cursors.mustBeInLog(place);
   }
 
   /** Waits until views of facts have reached one position and those of receipts another. */

@@ -76,23 +76,19 @@ export class Chains {
 
   /** A fact is shown, the next of its conversation: it has to follow from the one before. */
   shown(fact: Fact): void {
-    const { conversationId, seq } = fact;
-    const userId = this.port.userId();
+    const { conversationId, seq, data } = fact;
     if (seq < 0) {
       // A follower's stays are told beside the conversation's order.
-      if ('userId' in fact.data && fact.data.userId === userId) this.#forget(conversationId);
+      if ('userId' in data && data.userId === this.port.userId()) this.#forget(conversationId);
       return;
     }
     const head = this.#heads.get(conversationId);
-    if (!isAsCommitted(fact)) this.#breach(fact, 'altered');
-    const isNext = head?.seq === seq - 1;
-    if (head && !isNext) this.#breach(fact, 'gap');
-    else if (!follows(fact, head)) this.#breach(fact, 'forked');
+    this.#check(fact, head);
+    if (endsStay(fact, this.port.userId())) return this.#forget(conversationId);
+    const since = head?.seq === seq - 1 ? head.since : seq;
     const link = linkOf(fact);
-    const since = head && isNext ? head.since : seq;
     this.#heads.set(conversationId, { seq, since, ...(link === undefined ? {} : { link }) });
     this.#changed.add(conversationId);
-    if (endsStay(fact, userId)) this.#forget(conversationId);
   }
 
   /** A fact comes that was shown before: where it is the last one, it has to be the same. */
@@ -114,6 +110,12 @@ export class Chains {
       this.repeated(fact);
       before = fact;
     }
+  }
+
+  #check(fact: Fact, head: Head | undefined): void {
+    if (!isAsCommitted(fact)) this.#breach(fact, 'altered');
+    if (head && head.seq !== fact.seq - 1) this.#breach(fact, 'gap');
+    else if (!follows(fact, head)) this.#breach(fact, 'forked');
   }
 
   #forget(conversationId: string): void {
