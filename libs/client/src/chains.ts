@@ -51,6 +51,7 @@ export class Chains {
 
   /** Takes over where an earlier run stood. */
   restore(kept: ReadonlyMap<string, unknown>): void {
+    this.#heads.clear();
     for (const [key, head] of kept)
       // Written by `save` only.
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion

@@ -88,6 +88,7 @@ export class Delivery {
     this.#cursor = cursor;
     this.#position = Number(position);
     if (id !== undefined) this.#after = { position, id };
+    this.#seen.reset();
     this.#seen.begin(this.#position);
     this.chains.restore(kept);
     this.#inbound.restore(this.chains.seqs());

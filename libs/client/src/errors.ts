@@ -26,3 +26,15 @@ export class ScriptaError extends Error {
     this.traceId = refusal.traceId;
   }
 }
+
+/** What is still waited for when the client is closed. */
+export const closed = (): ScriptaError =>
+  new ScriptaError({ code: 'closed', message: 'The client was closed.', retryable: true });
+
+/** Two clients of one storage would send everything twice. */
+export const inUse = (): ScriptaError =>
+  new ScriptaError({
+    code: 'in_use',
+    message: 'Another tab or process uses this storage; there is one client of it at a time.',
+    retryable: true,
+  });

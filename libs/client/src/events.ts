@@ -1,6 +1,6 @@
 import type { Breach } from './chains.js';
 import type { ScriptaError } from './errors.js';
-import type { Ended } from './outbox.js';
+import type { Ended, OutboxItem } from './outbox.js';
 import type { Fact, FactOf, FactType, ReceiptsMoved, ReceiptState } from './protocol.js';
 import type { Runtime } from './runtime.js';
 import type { Fetch } from './rest.js';
@@ -22,6 +22,8 @@ export type ScriptaEvents = { [Type in FactType]: FactOf<Type> } & {
   resync: undefined;
   /** What was shown does not follow from what was shown before: the server hides or alters. */
   integrity: Breach;
+  /** A message of this device stands otherwise: shown at once, and rolled back where it failed. */
+  outbox: OutboxItem;
   /** How a command ended, also one of an earlier run. */
   ended: Ended;
   /** The server does not let this client in any more: log in, and connect again. */

@@ -1,4 +1,5 @@
 import { open, readFile, rename, type FileHandle } from 'node:fs/promises';
+import { FileLock } from './file-lock.js';
 import type { ScriptaStorage } from './storage.js';
 
 /** Lines after which the journal is written anew with only what still holds. */
@@ -27,9 +28,19 @@ export class FileStorage implements ScriptaStorage {
   #writing: Promise<void> = Promise.resolve();
   #file: FileHandle | undefined;
 
-  constructor(private readonly path: string) {}
+  readonly #lock: FileLock;
+
+  constructor(private readonly path: string) {
+    this.#lock = new FileLock(`${path}.lock`);
+  }
+
+  readonly claim = (): Promise<boolean> => this.#lock.take();
+
+  readonly release = (): Promise<void> => this.#lock.release();
 
   readonly load = async (): Promise<ReadonlyMap<string, unknown>> => {
+    await this.flush();
+    this.#kept.clear();
     const text = await readFile(this.path, 'utf8').catch((error: unknown) => {
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
       throw error;
@@ -52,6 +63,7 @@ export class FileStorage implements ScriptaStorage {
     await this.flush();
     await this.#file?.close();
     this.#file = undefined;
+    await this.release();
   };
 
   #keep(key: string, value: unknown): void {

@@ -68,3 +68,14 @@ it('lets another page remove everything, and goes on in a new database', async (
   await storage.close();
   expect(await kept(name)).toEqual({ session: 'ben' });
 });
+
+it('[D22] is used by one tab at a time, and by the next once that is closed', async () => {
+  const name = randomUUID();
+  const [one, other] = [new IndexedDbStorage(name), new IndexedDbStorage(name)];
+  expect(await one.claim()).toBe(true);
+  expect(await other.claim()).toBe(false);
+  expect(await new IndexedDbStorage(randomUUID()).claim()).toBe(true);
+  await one.close();
+  await expect.poll(() => other.claim()).toBe(true);
+  await other.close();
+});

@@ -15,11 +15,34 @@ export class IndexedDbStorage implements ScriptaStorage {
   #pending = new Map<string, unknown>();
   #writing: Promise<void> | undefined;
   #failure: unknown;
+  #release: (() => void) | undefined;
 
-  /** `name`: one for each client of this origin; two clients never share one at the same time. */
+  /** `name`: one for each device of this origin; of the tabs that share one, one is connected. */
   constructor(name = 'scripta') {
     this.#name = name;
   }
+
+  /** By the browser's own locks, where it has any, which a closed tab lets go of by itself. */
+  readonly claim = (): Promise<boolean> =>
+    new Promise((resolve, reject) => {
+      // Browsers from before 2022 have none.
+      if (!('locks' in navigator)) return resolve(true);
+      const name = `scripta:${this.#name}`;
+      const hold = (lock: Lock | null): Promise<void> | undefined => {
+        resolve(lock !== null);
+        if (lock === null) return undefined;
+        return new Promise((released) => {
+          this.#release = released;
+        });
+      };
+      navigator.locks.request(name, { ifAvailable: true }, hold).catch(reject);
+    });
+
+  readonly release = (): Promise<void> => {
+    this.#release?.();
+    this.#release = undefined;
+    return Promise.resolve();
+  };
 
   readonly load = async (): Promise<ReadonlyMap<string, unknown>> => {
     const database = await this.#open();
@@ -51,6 +74,7 @@ export class IndexedDbStorage implements ScriptaStorage {
     const database = await this.#database;
     this.#database = undefined;
     database?.close();
+    await this.release();
   };
 
   #open(): Promise<IDBPDatabase> {

@@ -1,9 +1,11 @@
 import { Delivery } from './delivery.js';
 import { Emitter } from './emitter.js';
-import { ScriptaError } from './errors.js';
+import { closed, inUse, ScriptaError } from './errors.js';
 import type { NewGroup, ScriptaEvents, ScriptaOptions, State } from './events.js';
+import { fillingFrom } from './filling.js';
 import { Link, type LinkPort } from './link.js';
 import { Outbox } from './outbox.js';
+import { Progress } from './progress.js';
 import type {
   Accepted,
   ConversationItem,
@@ -19,13 +21,9 @@ import type {
   Tokens,
 } from './protocol.js';
 import { Rest, type Query } from './rest.js';
-import { pauseMs, sleep, systemRuntime, uuid4, type Runtime } from './runtime.js';
+import { systemRuntime, uuid4, type Runtime } from './runtime.js';
 import { MemoryStorage, type ScriptaStorage } from './storage.js';
 
-/** Facts one page of history holds. */
-const HISTORY_PAGE = 100;
-/** Longest pause before a hole in a conversation is looked into again. */
-const FILL_RETRY_MS_MAX = 2_000;
 /** Under this key the storage keeps who this device is. */
 const SESSION_KEY = 'session';
 
@@ -71,15 +69,31 @@ export class Scripta {
         const { duplicate = false, data, position = '0' } = await this.#link.request(name, command);
         return { duplicate, data, position };
       },
-      (ended) => this.#emitter.emit('ended', ended),
+      {
+        ended: (ended) => this.#emitter.emit('ended', ended),
+        changed: (item) => {
+          if (item.state === 'sent') progress.sent(item);
+          this.#emitter.emit('outbox', item);
+        },
+      },
     );
+    const progress = new Progress({
+      userId: () => this.userId,
+      changed: (item) => this.#emitter.emit('outbox', item),
+    });
+    this.on('receipts.moved', (moved) => progress.moved(moved));
+    this.on('receipts', (receipts) => progress.stand(receipts));
     this.#delivery = new Delivery({
       link: () => this.#link,
       runtime: this.#runtime,
       storage: this.#storage,
       emitter: this.#emitter,
       userId: () => this.userId,
-      fill: (fact, after) => this.#before(fact, after),
+      fill: fillingFrom({
+        runtime: this.#runtime,
+        isClosed: () => this.#state === 'closed',
+        page: (conversationId, range) => this.#page(conversationId, range),
+      }),
     });
     this.on('state', (state) => {
       this.#state = state;
@@ -110,6 +124,11 @@ export class Scripta {
   /** Commands that have no answer yet. */
   get pending(): number {
     return this.#outbox.size;
+  }
+
+  /** Messages that are not in the log yet, or were refused: to show, edit, take back, send again. */
+  get outbox(): Pick<Outbox, 'items' | 'edit' | 'cancel' | 'retry'> {
+    return this.#outbox;
   }
 
   /** Has a one-time code sent to a phone. */
@@ -164,11 +183,13 @@ export class Scripta {
   async close(): Promise<void> {
     this.#delivery.stop();
     this.#link.close();
-    this.#outbox.abandon(
-      new ScriptaError({ code: 'closed', message: 'The client was closed.', retryable: true }),
-    );
+    this.#outbox.abandon(closed());
     this.#emitter.emit('state', 'closed');
     await this.#storage.flush();
+    if (!this.#storage.release) return;
+    await this.#storage.release();
+    // Another client may use it before this one connects again.
+    this.#restored = undefined;
   }
 
   /** Cuts the connection as a network would; it comes back by itself. For tests of applications. */
@@ -305,32 +326,16 @@ export class Scripta {
     return startedOf(await this.#command('conversation.start', data, id));
   }
 
-  /** Facts of a conversation after a place and before a fact, however many pages they take. */
-  async #before({ conversationId, seq, position }: Fact, after: number): Promise<Fact[]> {
-    const facts: Fact[] = [];
-    for (let from = after, attempt = 0; this.#state !== 'closed';) {
-      const range = { after: from, limit: HISTORY_PAGE, minPosition: position };
-      try {
-        const { items } = await this.#page(conversationId, range);
-        facts.push(...items.filter((fact) => fact.seq < seq));
-        const last = items.at(-1);
-        if (!last || items.length < HISTORY_PAGE || last.seq >= seq - 1) return facts;
-        from = last.seq;
-      } catch (error) {
-        // What one may not read, from before one was added again, is no hole to fill.
-        if (!(error instanceof ScriptaError) || !error.retryable) return facts;
-        await sleep(this.#runtime, pauseMs(this.#runtime, (attempt += 1), FILL_RETRY_MS_MAX));
-      }
-    }
-    return facts;
-  }
-
   #restore(): Promise<void> {
-    this.#restored ??= this.#takeOver();
+    this.#restored ??= this.#takeOver().catch((error: unknown) => {
+      this.#restored = undefined;
+      throw error;
+    });
     return this.#restored;
   }
 
   async #takeOver(): Promise<void> {
+    if ((await this.#storage.claim?.()) === false) throw inUse();
     const kept = await this.#storage.load();
     this.#outbox.restore(kept);
     this.#delivery.restore(kept);
@@ -376,6 +381,3 @@ const startedOf = ({ data, position }: Accepted): Started => ({
   seq: Number(data['seq']),
   position,
 });
-
-const closed = (): ScriptaError =>
-  new ScriptaError({ code: 'closed', message: 'The client was closed.', retryable: true });

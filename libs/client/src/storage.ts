@@ -9,6 +9,10 @@ export type ScriptaStorage = Readonly<{
   put: (key: string, value: unknown) => void;
   /** Resolves once all that was put is kept. */
   flush: () => Promise<void>;
+  /** Claims it for one client, in this tab or process or another; whether nobody else has it. */
+  claim?: () => Promise<boolean>;
+  /** Lets another client have it. */
+  release?: () => Promise<void>;
 }>;
 
 /** Keeps things for as long as the object lives; two clients may be given the same one in turn. */
