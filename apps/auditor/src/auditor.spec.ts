@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mayRead, type HistoryEntry, type MemberView } from '#domain';
 import { SPAN_NODES, SPANS, type EventStore, type LogEvent, type Span } from '#platform';
-import { chatterOf, HandTime, logged, memoryPorts, until } from '#testing';
+import { chatterOf, HandTime, logged, memoryPorts } from '#testing';
 import { Auditor } from './auditor.js';
 import { FactWindow } from './fact-window.js';
 import { addTally, emptyTally, hexOf, wordsOf } from './tally.js';
@@ -39,12 +39,7 @@ const open = async (before: number, after: number) => {
   await append(ports.store, said.slice(0, -after));
   const head = (await ports.store.head(['conversation-']))?.position ?? -1;
   const auditor = new Auditor(ports);
-  const starting = auditor.start();
-  await until(async () => {
-    await time.pass(10);
-    return auditor.isReady;
-  });
-  await starting;
+  await auditor.start();
   await append(ports.store, said.slice(-after));
   const end = (await ports.store.head(['conversation-']))?.position ?? -1;
   const members = await ports.views.find<MemberView>('members', { filter: {} });
@@ -181,6 +176,20 @@ describe('the shadow auditor', () => {
     await says(userId, shown, { upTo, acknowledged: upTo });
     await world.time.pass(60_000);
     expect(world.auditor.report()).toMatchObject({ status: 'clean', late: 0 });
+  });
+
+  it('[Z12] begins with an empty log as well', async () => {
+    const time = new HandTime();
+    const ports = { ...memoryPorts({}, { clock: time.clock }), timer: time };
+    const auditor = new Auditor(ports);
+    await auditor.start();
+    const chatter = chatterOf({ seed: SEED, events: 20, people: 3, rooms: 2 });
+    await append(ports.store, await logged(ports.codec, chatter));
+    await time.pass(2_000);
+    const end = (await ports.store.head(['conversation-', 'audience-']))?.position;
+    expect(auditor.report().position).toBe(end);
+    expect(auditor.isReady).toBe(true);
+    await auditor.stop();
   });
 
   it('counts clients that do not say what they have shown', async () => {

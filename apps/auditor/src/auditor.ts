@@ -5,11 +5,9 @@ import {
   SPAN_NODE_DEAD_MS,
   SPAN_NODES,
   SPANS,
-  SubscriptionRunner,
   waitOut,
   type Cancel,
   type LogEvent,
-  type Run,
   type Span,
 } from '#platform';
 import { Devices, newDevice, type Alarm, type Totals } from './devices.js';
@@ -31,7 +29,13 @@ const MOVES: ReadonlySet<string> = new Set([
   'BroadcastFollowed',
   'BroadcastUnfollowed',
 ]);
-/** Between two looks at the spans (ms): with a second for writing them, well within five. */
+/** Events read at once. */
+const PAGE_EVENTS = 1_000;
+/** Without a look that succeeded for so long it is not ready (ms). */
+const STALE_MS = 15_000;
+/** The log is asked this often whether it is still the same, in ticks. */
+const VERIFY_TICKS = 30;
+/** Between two looks at the log and the spans (ms): with a second for writing them, well within five. */
 const TICK_MS = 1_000;
 /** Spans of one look; with more, the rest comes at once after. */
 const SPANS_PER_LOOK = 5_000;
@@ -96,8 +100,10 @@ export class Auditor {
   #spansAtMs: number;
   #alive: ReadonlySet<string> = new Set();
   #lines = 0;
+  #ticks = 0;
   #clearedAtMs = -Infinity;
-  #run: Run | undefined;
+  /** When both were last read to their end (monotonic ms). */
+  #lookedAtMs = -Infinity;
   #ticking: Promise<void> | undefined;
   #stops: readonly Cancel[] = [];
   #isStopped = false;
@@ -111,38 +117,30 @@ export class Auditor {
     this.#lateness = new Lateness(this.#devices, () => this.#expectation);
   }
 
-  /** Whether it follows the log. */
+  /** Whether it follows the log and the spans: its last look succeeded, a moment ago. */
   get isReady(): boolean {
-    return this.#run !== undefined;
+    return this.ports.clock.monotonic() - this.#lookedAtMs < STALE_MS;
   }
 
-  /** Follows from the log's end; what came before is asked of the history when a device needs it. */
-  async start(): Promise<{ finished: Promise<void> }> {
+  /** Begins at the log's end; what came before is asked of the history when a device needs it. */
+  async start(): Promise<void> {
     const { store, timer } = this.ports;
     const log = (message: string) => this.#logger.warn(message);
     const waiting = { timer, log, isStopped: () => this.#isStopped };
-    const from = (await waitOut(waiting, () => store.head(HEARD_PREFIXES)))?.position;
-    this.#window = new FactWindow(from ?? -1);
-    this.#expectation = new Expectation(this.#window, this.#stays, this.ports.views);
-    this.#position = from ?? -1;
-    this.#run = await new SubscriptionRunner({ ...this.ports, log }).run({
-      prefixes: HEARD_PREFIXES,
-      from,
-      consumer: { batch: (events, scannedTo) => this.#take(events, scannedTo) },
-    });
+    const head = await waitOut(waiting, () => store.head(HEARD_PREFIXES));
+    this.#begin(head?.position ?? -1);
     this.#stops = [
       timer.every(TICK_MS, () => this.#tick()),
       timer.every(MINUTE_MS, () => {
         this.#lines = 0;
       }),
     ];
-    return { finished: this.#run.finished };
+    this.#lookedAtMs = this.ports.clock.monotonic();
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true;
     for (const stop of this.#stops) stop();
-    await this.#run?.stop();
     await this.#ticking;
   }
 
@@ -171,15 +169,50 @@ export class Auditor {
     };
   }
 
-  async #take(events: readonly LogEvent[], scannedTo: number): Promise<void> {
-    for (const event of events) {
-      const { id, stream, position, type } = event;
-      if (MOVES.has(type)) await this.#move(event);
-      if (!stream.startsWith('conversation-')) continue;
-      this.#window.add(stream.slice('conversation-'.length), position, id);
-      this.#facts += 1;
+  #begin(position: number): void {
+    this.#position = position;
+    this.#coveredTo = position;
+    this.#window = new FactWindow(position);
+    this.#expectation = new Expectation(this.#window, this.#stays, this.ports.views);
+  }
+
+  /**
+   * Reads what was said since the last tick. Read by the page an event costs half of what it costs
+   * by itself, as a subscription has it, and nobody waits here for less than a tick.
+   */
+  async #read(): Promise<void> {
+    // What was acknowledged before the log was asked is in the log.
+    const asked = Math.max(-1, ...[...this.#waiting.values()].map(({ seen }) => seen?.upTo ?? -1));
+    for (;;) {
+      const after = this.#position < 0 ? undefined : this.#position;
+      const page = await this.ports.store.readAll(HEARD_PREFIXES, after, PAGE_EVENTS);
+      for (const event of page) await this.#take(event);
+      this.#position = page.at(-1)?.position ?? this.#position;
+      if (page.length < PAGE_EVENTS) break;
     }
-    this.#position = Math.max(this.#position, scannedTo);
+    this.#coveredTo = Math.max(this.#coveredTo, this.#position, asked);
+    this.#lookedAtMs = this.ports.clock.monotonic();
+  }
+
+  /** A log that ends before what was read was restored from a backup: all that is known is void. */
+  async #verify(): Promise<void> {
+    this.#ticks += 1;
+    if (this.#ticks % VERIFY_TICKS !== 0) return;
+    const head = (await this.ports.store.head(HEARD_PREFIXES))?.position ?? -1;
+    if (head >= this.#position) return;
+    this.#logger.warn(`The log ends at ${head}, before ${this.#position}: it was restored.`);
+    this.#devices.forget();
+    this.#stays.forget();
+    this.#waiting.clear();
+    this.#begin(head);
+  }
+
+  async #take(event: LogEvent): Promise<void> {
+    const { id, stream, position, type } = event;
+    if (MOVES.has(type)) await this.#move(event);
+    if (!stream.startsWith('conversation-')) return;
+    this.#window.add(stream.slice('conversation-'.length), position, id);
+    this.#facts += 1;
   }
 
   async #move(event: LogEvent): Promise<void> {
@@ -203,7 +236,8 @@ export class Auditor {
 
   async #audit(): Promise<void> {
     await this.#look();
-    await this.#cover();
+    await this.#read();
+    await this.#verify();
     let reads = HISTORY_READS_PER_TICK;
     for (const [key, span] of this.#waiting) {
       if (!span.seen || span.seen.upTo > this.#coveredTo || this.#isStopped) continue;
@@ -253,17 +287,6 @@ export class Auditor {
     const waiting = this.#waiting.get(key) ?? span;
     const isOld = known?.from === Number(span.seen.from) && known.upTo >= span.seen.upTo;
     if (!isOld && waiting.at <= span.at) this.#waiting.set(key, span);
-  }
-
-  /** Acknowledged places may lie after the last fact: then the log says whether that is all. */
-  async #cover(): Promise<void> {
-    const asked = Math.max(-1, ...[...this.#waiting.values()].map(({ seen }) => seen?.upTo ?? -1));
-    if (asked > this.#position) {
-      const head = await this.ports.store.head(HEARD_PREFIXES);
-      if ((head?.position ?? -1) <= this.#position)
-        this.#coveredTo = Math.max(this.#coveredTo, asked);
-    }
-    this.#coveredTo = Math.max(this.#coveredTo, this.#position);
   }
 
   /** From where a device has to be compared: where it was last, in the same run of its SDK. */

@@ -86,6 +86,11 @@ export class Devices {
     if (oldest !== undefined) this.#devices.delete(oldest);
   }
 
+  /** Nothing that is known of them holds any more. */
+  forget(): void {
+    this.#devices.clear();
+  }
+
   /** Compares what was seen with what is expected, and raises what is new of it. */
   compare(device: DeviceRecord, at: string): void {
     const { expected, span } = device;

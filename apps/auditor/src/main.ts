@@ -36,7 +36,6 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const)
 process.on('unhandledRejection', failed);
 process.on('uncaughtException', failed);
 
-const { finished } = await auditor.start();
-finished.catch(failed);
+await auditor.start();
 await app.listen(config.AUDITOR_PORT, '127.0.0.1');
 process.stdout.write(`ready ${new URL(await app.getUrl()).port}\n`);

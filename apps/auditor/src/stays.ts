@@ -43,7 +43,7 @@ export class Stays {
     if (!places) return undefined;
     this.#people.delete(userId);
     this.#people.set(userId, places);
-    this.#forget(userId);
+    this.#shrink(userId);
     return [...places.values()].map(({ view }) => view);
   }
 
@@ -56,6 +56,13 @@ export class Stays {
       const places = this.#people.get(userId);
       if (places) this.#move(places, event, key);
     }
+  }
+
+  /** The log is another: all are to be read anew. */
+  forget(): void {
+    this.#people.clear();
+    this.#places = 0;
+    this.#movedTo = -1;
   }
 
   async #read(userId: string): Promise<Places | undefined> {
@@ -88,7 +95,7 @@ export class Stays {
   }
 
   /** The most recently asked for stays, however many places it has. */
-  #forget(recent: string): void {
+  #shrink(recent: string): void {
     for (const [userId, places] of this.#people) {
       if (this.#places <= PLACES_MAX || userId === recent) return;
       this.#people.delete(userId);
