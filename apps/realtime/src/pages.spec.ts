@@ -53,7 +53,7 @@ const pageFor = async (...history: readonly Said[]) => {
   const { store, codec, views } = memoryPorts();
   await append(store, codec, history);
   const end = (await store.head(['']))?.position ?? -1;
-  const pages = new Pages(views);
+  const pages = new Pages(views, 32);
   const stays = await pages.stays(await pages.members(BEN), -1, end);
   return pages.page({ userId: BEN, from: -1, to: end, limit: PAGE }, stays, {
     position: end,

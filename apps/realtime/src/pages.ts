@@ -13,8 +13,6 @@ import { isFor } from './deliveries.js';
 
 /** Facts one page holds at most (abuse 52). */
 export const PAGE_FACTS_MAX = 200;
-/** Members up to which a conversation's marks are told one by one (design decision 5). */
-export const RECEIPT_MEMBERS_MAX = 32;
 /** Receipts one page holds: the newest; a device away for longer asks for those it shows. */
 const PAGE_RECEIPTS_MAX = 1_000;
 
@@ -59,7 +57,11 @@ const mayHave = (intervals: readonly Interval[], from: number): boolean =>
  * Reads what a person missed from the views; whoever calls has seen that these stand far enough.
  */
 export class Pages {
-  constructor(private readonly views: Views) {}
+  /** Marks are told in conversations of at most `toldMax` members. */
+  constructor(
+    private readonly views: Views,
+    private readonly toldMax: number,
+  ) {}
 
   /** All stays of a person, past ones too: what was said during one may still be owed. */
   members(userId: string): Promise<readonly Stored<Stay>[]> {
@@ -78,7 +80,7 @@ export class Pages {
     // Following leaves no trace in the conversation itself.
     for (const { conversationId, position } of readable)
       if (position > from) news.add(conversationId);
-    const small = conversations.filter((view) => view.members <= RECEIPT_MEMBERS_MAX);
+    const small = conversations.filter((view) => view.members <= this.toldMax);
     return { upTo, members, active: [...news], small: small.map(({ _id }) => _id) };
   }
 

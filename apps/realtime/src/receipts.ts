@@ -1,4 +1,4 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import {
   conversation,
   MARK_KINDS,
@@ -7,9 +7,9 @@ import {
   type ReceiptEvent,
   type Recorded,
 } from '#domain';
-import { Streams } from '#commands';
+import { CONFIG, Streams } from '#commands';
+import type { Config } from '#platform';
 import { emissionOf } from './frames.js';
-import { RECEIPT_MEMBERS_MAX } from './pages.js';
 import { Rooms } from './rooms.js';
 
 /** Marks remembered to tell only what is new: two per member of conversations that are lively. */
@@ -46,6 +46,7 @@ export class ReceiptNews {
   constructor(
     private readonly streams: Streams,
     private readonly rooms: Rooms,
+    @Inject(CONFIG) private readonly config: Config,
   ) {}
 
   /** Tells of a tick of marks; states that are not in memory are read beside the loop. */
@@ -72,7 +73,7 @@ export class ReceiptNews {
     marks: readonly Mark[],
     at: string,
   ): void {
-    if (state.members.size > RECEIPT_MEMBERS_MAX) return;
+    if (state.members.size > this.config.FANOUT_TOLD_MEMBERS_MAX) return;
     for (const [conversationId, userId, , kindIndex, seq] of marks) {
       const kind = MARK_KINDS[kindIndex] ?? 'delivered';
       const mark = { conversationId, userId, kind, seq, at };

@@ -1,6 +1,7 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { PORTS, type Ports } from '#commands';
 import { Rejection, reject, type Fact } from '#domain';
-import { crashPoint, isPlanted, LogUnavailable, Views, type Checkpoint } from '#platform';
+import { crashPoint, isPlanted, LogUnavailable, type Checkpoint, type Views } from '#platform';
 import { Cursors, ORIGIN, resync } from './cursor.js';
 import { DeliveryLoop } from './loop.js';
 import { PAGE_FACTS_MAX, Pages, type Page, type Stay, type Stays } from './pages.js';
@@ -56,6 +57,7 @@ const nothing = (): void => undefined;
 @Injectable()
 export class Resume {
   readonly #logger = new Logger('Resume');
+  readonly #views: Views;
   readonly #pages: Pages;
   /** Under way: a herd comes back with few cursors and waits for few positions. */
   readonly #asked = new Map<string, Promise<boolean>>();
@@ -63,12 +65,13 @@ export class Resume {
   readonly #busy = new WeakSet<Reader>();
 
   constructor(
-    private readonly views: Views,
+    @Inject(PORTS) { views, config }: Ports,
     private readonly rooms: Rooms,
     private readonly loop: DeliveryLoop,
     private readonly cursors: Cursors,
   ) {
-    this.#pages = new Pages(views);
+    this.#views = views;
+    this.#pages = new Pages(views, config.FANOUT_TOLD_MEMBERS_MAX);
   }
 
   /** Where a device stands: at its cursor, or where it has got since it was given it. */
@@ -213,13 +216,13 @@ export class Resume {
   async #viewsReached(views: readonly string[], position: number): Promise<boolean> {
     if (position < 0) return true;
     return this.#once(`${views[0]}:${position}`, () =>
-      this.views.reached(views, position, VIEWS_WITHIN_MS),
+      this.#views.reached(views, position, VIEWS_WITHIN_MS),
     );
   }
 
   async #checkpoint(): Promise<number> {
     const views = [...FACT_VIEWS, ...RECEIPT_VIEWS];
-    const reached = await Promise.all(views.map((view) => this.views.checkpoint(view)));
+    const reached = await Promise.all(views.map((view) => this.#views.checkpoint(view)));
     return Math.min(...reached);
   }
 

@@ -13,7 +13,7 @@ import {
 import { eventIdOf } from '#platform';
 import { FaultyStore, memoryPorts } from '#testing';
 import { Decides } from './handled.js';
-import { DELIVERED_MEMBERS_MAX, ReceiptsDoor } from './receipts-door.js';
+import { ReceiptsDoor } from './receipts-door.js';
 import { Streams } from './streams.js';
 
 const [ADA, BEN] = [randomUUID(), randomUUID()];
@@ -157,10 +157,18 @@ describe('a tick', () => {
     for (const marks of events) expect(JSON.stringify(marks).length).toBeLessThanOrEqual(65_536);
   });
 
-  it(`above ${DELIVERED_MEMBERS_MAX} members keeps only read marks`, async () => {
-    const { door, talk, marksOf } = world();
+  it('[M13] above a number of members that is set keeps only read marks', async () => {
+    const most = 40;
+    const { door, talk, marksOf } = world({ FANOUT_DELIVERED_MEMBERS_MAX: String(most) });
     const userId = randomUUID();
-    const others = Array.from({ length: DELIVERED_MEMBERS_MAX - 1 }, () => randomUUID());
+    // With the owner one more than that.
+    const others = Array.from({ length: most - 1 }, () => randomUUID());
+    const fitting = await talk(1, others);
+    door.delivered(
+      others.map((one) => ({ conversationId: fitting, userId: one, device: DEVICE, seq: 1 })),
+    );
+    await door.flush();
+    expect((await marksOf(fitting)).flat()).toHaveLength(most - 1);
     const conversationId = await talk(1, [userId, ...others]);
     door.delivered([{ conversationId, userId, device: DEVICE, seq: 1 }]);
     await door.mark({ conversationId, userId, device: DEVICE, kind: 'delivered', seq: 1 });

@@ -14,8 +14,6 @@ import { MARKS_WAITING_MAX, MarkRows, type Marking } from './mark-rows.js';
 import { PORTS, type Ports } from './ports.js';
 import { COMMAND_DEADLINE_MS, Streams, type LookedAt } from './streams.js';
 
-/** Members above which nobody is told, nor is it kept, what reached whom (design decision 5). */
-export const DELIVERED_MEMBERS_MAX = 1_024;
 /** Rows of one event: 64 KiB (design decision 5) of at most 143 characters each. */
 const ROWS_PER_EVENT_MAX = 450;
 /** Events of one append: half a MiB. */
@@ -123,7 +121,11 @@ export class ReceiptsDoor implements OnApplicationShutdown {
   }
 
   #deliveredAt(marking: Marking, { state, revision }: LookedAt<Conversation>): void {
-    if (!state.members.has(marking.userId) || state.members.size > DELIVERED_MEMBERS_MAX) return;
+    if (
+      !state.members.has(marking.userId) ||
+      state.members.size > this.ports.config.FANOUT_DELIVERED_MEMBERS_MAX
+    )
+      return;
     const clamped = { ...marking, seq: Math.min(marking.seq, revision) };
     if (this.#rows.isBehind(clamped)) return;
     this.#rows.add(clamped, 0);
@@ -151,10 +153,12 @@ export class ReceiptsDoor implements OnApplicationShutdown {
   }
 
   async #audienceFits(state: Conversation, conversationId: string): Promise<boolean> {
-    if (state.members.size > DELIVERED_MEMBERS_MAX) return false;
+    if (state.members.size > this.ports.config.FANOUT_DELIVERED_MEMBERS_MAX) return false;
     if (state.kind !== 'broadcast') return true;
     const { state: heard } = await this.streams.look(audience, `audience-${conversationId}`, 0);
-    return heard.followers.size + state.members.size <= DELIVERED_MEMBERS_MAX;
+    return (
+      heard.followers.size + state.members.size <= this.ports.config.FANOUT_DELIVERED_MEMBERS_MAX
+    );
   }
 
   /** Messages up to a place: from the state, and for a place long past from the log. */

@@ -44,6 +44,12 @@ export const configSchema = z.object({
   COMMANDS_BURST_MAX: count(60).describe('Commands a device may send at once.'),
   COMMANDS_PER_SECOND: count(10).describe('Commands a device may send per second after a burst.'),
   RECEIPT_TICK_MS: count(200).describe('Milliseconds of marks that one receipts event gathers.'),
+  FANOUT_TOLD_MEMBERS_MAX: count(32).describe(
+    'Members up to which a conversation’s marks are told live, one by one.',
+  ),
+  FANOUT_DELIVERED_MEMBERS_MAX: count(1_024).describe(
+    'Members up to which delivered marks are kept; read marks always are.',
+  ),
   SPANS_TICK_MS: count(1_000).describe(
     'Milliseconds between two writes of what devices were told and acknowledged.',
   ),
