@@ -222,7 +222,11 @@ describe('the delivery ledger of a message', () => {
     expect(attempted).toMatchObject({ path: 'socket', result: 'lost' });
     expect(attempted?.reason).toMatch(/transport/);
     // It had it all the same, and says so when it comes back.
-    await untilIn(sent, (found) => deviceIn(found, eve)?.state === 'delivered');
+    const later = await untilIn(sent, (found) => deviceIn(found, eve)?.deliveredAt !== undefined);
+    expect(deviceIn(later, eve)).toMatchObject({
+      state: 'delivered',
+      attempts: [{ path: 'socket', result: 'lost', hadIt: true }],
+    });
   });
 
   it('[Z4] counts those who were there when it was said, page by page, and no others', async () => {

@@ -39,6 +39,18 @@ const VERIFY_TICKS = 30;
 const TICK_MS = 1_000;
 /** Spans of one look; with more, the rest comes at once after. */
 const SPANS_PER_LOOK = 5_000;
+/** What of a span is compared: the stretches are for the ledger. */
+const SPAN_FIELDS = [
+  'userId',
+  'deviceId',
+  'node',
+  'openedAt',
+  'closedAt',
+  'acknowledged',
+  'live',
+  'seen',
+  'at',
+];
 /** Nodes' clocks differ: a look goes back a little before the last one (ms). */
 const OVERLAP_MS = 2_000;
 /** Spans that changed so long before the start are not looked at (ms). */
@@ -268,6 +280,7 @@ export class Auditor {
         filter: { at: { $gt: this.#spansAtMs - overlap } },
         sort: { at: 1 },
         limit: SPANS_PER_LOOK,
+        fields: SPAN_FIELDS,
       });
       for (const span of spans) this.#note(span);
       this.#spansAtMs = Math.max(this.#spansAtMs, spans.at(-1)?.at ?? 0);

@@ -7,7 +7,7 @@ import { Rejection, type RejectionCode } from '#domain';
 import { Clock, Timer, type AccessClaims, type Cancel } from '#platform';
 import type { Emission } from './frames.js';
 import type { Line } from './line.js';
-import { Reader } from './reader.js';
+import { Reader, type Told } from './reader.js';
 import { Rooms } from './rooms.js';
 import { Spans } from './spans.js';
 
@@ -17,6 +17,9 @@ export const SOCKETS_PER_USER_MAX = 10;
 const EXPIRY_GRACE_MS = 30_000;
 /** A socket that fell behind and does not resume for this long is closed (finding R7). */
 const BEHIND_MS_MAX = 30_000;
+
+/** Devices that are gone of which it is remembered what they owe: 5 MiB at most. */
+const LEFT_DEVICES_MAX = 2_000;
 
 /** How often tokens and readers that fell behind are looked at. */
 const SWEEP_MS = 1_000;
@@ -78,6 +81,8 @@ export class Connection {
 @Injectable()
 export class Connections implements OnApplicationBootstrap, BeforeApplicationShutdown {
   readonly #byDevice = new Map<string, Connection>();
+  /** What devices were told that went before they acknowledged it. */
+  readonly #left = new Map<string, readonly Told[]>();
   #stopSweeping: Cancel | undefined;
 
   constructor(
@@ -118,6 +123,8 @@ export class Connections implements OnApplicationBootstrap, BeforeApplicationShu
     }
     const connection = new Connection(socket, claims, this.clock);
     this.#byDevice.set(key, connection);
+    connection.reader.inherit(this.#left.get(key) ?? []);
+    this.#left.delete(key);
     this.rooms.add(connection.reader);
     this.spans.opened(connection);
     return connection;
@@ -129,7 +136,17 @@ export class Connections implements OnApplicationBootstrap, BeforeApplicationShu
     const { userId, deviceId } = connection.reader;
     this.rooms.remove(connection.reader);
     const key = keyOf(userId, deviceId);
-    if (this.#byDevice.get(key) === connection) this.#byDevice.delete(key);
+    if (this.#byDevice.get(key) !== connection) return;
+    this.#byDevice.delete(key);
+    this.#leave(key, connection.reader.unacknowledged);
+  }
+
+  /** The acknowledgement may have been lost on its way; the device's next cursor makes up for it. */
+  #leave(key: string, told: readonly Told[]): void {
+    if (told.length === 0) return;
+    this.#left.set(key, told);
+    const [oldest] = this.#left.keys();
+    if (this.#left.size > LEFT_DEVICES_MAX && oldest !== undefined) this.#left.delete(oldest);
   }
 
   /** Closes those whose token is over and those who fell behind and stay there. */

@@ -7,6 +7,9 @@ export const UNACKNOWLEDGED_MAX = 256;
 /** Bytes a socket may leave unacknowledged: the same window for long texts. */
 export const UNACKNOWLEDGED_BYTES_MAX = 1_048_576;
 
+/** Told things that outlive a connection, until the device says where it stands. */
+const LEFT_MAX = 32;
+
 /** Planted, every so many emissions one is lost on its way. */
 const DROP_EVERY = 50;
 let emitted = 0;
@@ -94,6 +97,26 @@ export class Reader {
     this.#acknowledged = 0;
     this.#open = 0;
     this.#openBytes = 0;
+  }
+
+  /** What it was told last and has not acknowledged, of what would be receipted. */
+  get unacknowledged(): Told[] {
+    return this.#told
+      .slice(this.#acknowledged)
+      .filter(({ seq, actor }) => seq !== undefined && actor !== this.userId)
+      .slice(-LEFT_MAX)
+      .map(({ position, conversationId, seq, actor }) => ({
+        position,
+        bytes: 0,
+        conversationId,
+        seq,
+        actor,
+      }));
+  }
+
+  /** Takes over what its device was told before it came back: it may be about to say it has it. */
+  inherit(told: readonly Told[]): void {
+    this.#told.unshift(...told);
   }
 
   /** Notes the facts of a page, so that acknowledging them counts as delivery. */
