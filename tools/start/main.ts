@@ -88,6 +88,9 @@ const welcome = (platform: Platform, seconds: number, isEphemeral: boolean): str
     `  API and its description   ${platform.urls.public}/docs`,
     `  Socket (Socket.IO)        ${platform.urls.public}/socket.io`,
     `  Health                    ${platform.urls.public}/readyz`,
+    ...(platform.parts.has('auditor')
+      ? [`  Shadow auditor            ${platform.urls.auditor}/audit`]
+      : []),
     `  Data                      ${platform.dataDir}${isEphemeral ? ' (gone when Scripta ends)' : ''}`,
     storesOf(platform),
     '',
