@@ -32,7 +32,7 @@ export const PROGRAMS = {
   'event-store': recipe('embedded/event-store', 2113, { flags: ['--max-semi-space-size=8'] }),
   'document-store': recipe('embedded/document-store', 27_017),
   projector: recipe('apps/projector', 3003),
-  auditor: recipe('apps/auditor', 3004),
+  auditor: recipe('apps/auditor', 3004, { flags: ['--max-semi-space-size=4'] }),
   'command-api': recipe('apps/command-api', 3001),
   realtime: recipe('apps/realtime', 3002, {
     flags: ['--max-semi-space-size=4'],

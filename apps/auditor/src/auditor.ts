@@ -30,7 +30,7 @@ const MOVES: ReadonlySet<string> = new Set([
   'BroadcastUnfollowed',
 ]);
 /** Events read at once. */
-const PAGE_EVENTS = 1_000;
+const PAGE_EVENTS = 500;
 /** Without a look that succeeded for so long it is not ready (ms). */
 const STALE_MS = 15_000;
 /** The log is asked this often whether it is still the same, in ticks. */

@@ -93,6 +93,11 @@ export class Path {
     };
   }
 
+  /** What was taken could not be written down. */
+  untaken(): void {
+    this.#isDirty = true;
+  }
+
   /** A live stretch reaches to the last thing told in it. */
   #endLive(): void {
     if (this.#isLive) this.#grow('socket', this.#told);

@@ -68,6 +68,17 @@ describe('spans', () => {
     ]);
   });
 
+  it('that could not be written are tried again, though nothing changed since', async () => {
+    const device = connect('a');
+    device.reader.path.told(7);
+    operations.isAway = true;
+    await time.pass(3 * TICK_MS);
+    operations.isAway = false;
+    await time.pass(2 * TICK_MS);
+    expect(operations.writes).toEqual([1]);
+    expect(await stored()).toMatchObject([{ _id: 'a', told: 7 }]);
+  });
+
   it('that ended while the store was away are written when it is back', async () => {
     const device = connect('a');
     device.reader.path.told(7);

@@ -18,6 +18,8 @@ export type Spanned = Readonly<{
   reader: Readonly<{ userId: string; deviceId: string; path: Path }>;
 }>;
 
+type Changed = Readonly<{ connection: Spanned; span: Span }>;
+
 /**
  * Writes down what each device was told and what it acknowledged: one document per connection,
  * those that changed in one bulk per tick, and never one for a message.
@@ -80,25 +82,25 @@ export class Spans implements OnApplicationBootstrap, OnApplicationShutdown {
 
   async #write(): Promise<void> {
     const ended = this.#ended.splice(0, this.ports.config.SPANS_PER_TICK_MAX);
-    const spans = [...ended, ...this.#changed(this.ports.config.SPANS_PER_TICK_MAX - ended.length)];
+    const changed = this.#changed(this.ports.config.SPANS_PER_TICK_MAX - ended.length);
+    const spans = [...ended, ...changed.map(({ span }) => span)];
     if (spans.length === 0) return;
     const isWritten = await this.#try(() => this.ports.operations.putAll(SPANS, spans));
-    // A span that is open will be written again when it changes; one that is over would not.
-    if (!isWritten) this.#ended.unshift(...ended);
+    if (isWritten) return;
+    this.#ended.unshift(...ended);
+    for (const { connection } of changed) connection.reader.path.untaken();
   }
 
-  #changed(most: number): Span[] {
-    const changed: Span[] = [];
-    const written: (readonly [Spanned, number])[] = [];
+  #changed(most: number): Changed[] {
+    const changed: Changed[] = [];
     for (const [connection, openedAt] of this.#open) {
       if (changed.length >= most) break;
       if (!connection.reader.path.isDirty) continue;
-      changed.push(this.#spanOf(connection, openedAt));
-      written.push([connection, openedAt]);
+      changed.push({ connection, span: this.#spanOf(connection, openedAt) });
     }
-    for (const [connection, openedAt] of written) {
+    for (const { connection, span } of changed) {
       this.#open.delete(connection);
-      this.#open.set(connection, openedAt);
+      this.#open.set(connection, span.openedAt);
     }
     return changed;
   }
