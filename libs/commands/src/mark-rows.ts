@@ -17,26 +17,41 @@ export type Marking = Readonly<{
 const keyOf = ({ conversationId, userId, device, kind }: Marking): string =>
   kind === 'read' ? `${conversationId}:${userId}` : `${conversationId}:${userId}:${device}`;
 
+const seqOf = ([, , , , seq]: Mark): number => seq;
+
+const keyOfRow = ([conversationId, userId, device, kind, seq]: Mark): string =>
+  keyOf({ conversationId, userId, device, seq, kind: MARK_KINDS[kind] ?? 'read' });
+
+/** How far a register was asked to move, and how far it has moved in the log. */
+type Known = { asked: number; kept: number };
+
 /** Marks that wait for the next tick, by shard; of one register only the furthest. */
 export class MarkRows {
   readonly #shards = new Map<string, Map<string, Mark>>();
-  readonly #furthest = new Map<string, number>();
+  readonly #known = new Map<string, Known>();
   size = 0;
 
-  /** Whether this mark, or one further on, came before. */
-  isBehind(marking: Marking): boolean {
-    return (this.#furthest.get(keyOf(marking)) ?? -1) >= marking.seq;
+  /** Whether this mark, or one further on, was added before; it may still wait for the log. */
+  isAsked(marking: Marking): boolean {
+    return (this.#known.get(keyOf(marking))?.asked ?? -1) >= marking.seq;
   }
 
-  /** Adds a mark that moves its register; `number` is the count of messages there. */
+  /** Whether this mark, or one further on, is in the log. */
+  isKept(marking: Marking): boolean {
+    return (this.#known.get(keyOf(marking))?.kept ?? -1) >= marking.seq;
+  }
+
+  /** Adds a mark; `number` is the count of messages there. Of one register the furthest waits. */
   add(marking: Marking, number: number): void {
     const { conversationId, userId, device, kind, seq } = marking;
     const key = keyOf(marking);
-    this.#remember(key, seq);
+    this.#remember(key, ({ asked, kept }) => ({ asked: Math.max(asked, seq), kept }));
     const stream = receiptStreamOf(conversationId);
     let rows = this.#shards.get(stream);
     if (!rows) this.#shards.set(stream, (rows = new Map()));
-    if (!rows.has(key)) this.size += 1;
+    const waiting = rows.get(key);
+    if (waiting && seqOf(waiting) >= seq) return;
+    if (!waiting) this.size += 1;
     rows.set(key, [conversationId, userId, device, MARK_KINDS.indexOf(kind), seq, number]);
   }
 
@@ -45,7 +60,7 @@ export class MarkRows {
     return [...this.#shards.keys()];
   }
 
-  /** Takes a shard's marks out. */
+  /** Takes a shard's marks out; each is to be `kept` or `lost` afterwards. */
   take(stream: string): readonly Mark[] {
     const rows = [...(this.#shards.get(stream)?.values() ?? [])];
     this.#shards.delete(stream);
@@ -53,11 +68,28 @@ export class MarkRows {
     return rows;
   }
 
-  #remember(key: string, seq: number): void {
-    this.#furthest.delete(key);
-    this.#furthest.set(key, seq);
-    if (this.#furthest.size <= REMEMBERED_MAX) return;
-    const [oldest] = this.#furthest.keys();
-    if (oldest !== undefined) this.#furthest.delete(oldest);
+  /** These are in the log. */
+  kept(marks: readonly Mark[]): void {
+    for (const mark of marks) {
+      const seq = seqOf(mark);
+      this.#remember(keyOfRow(mark), ({ asked, kept }) => ({
+        asked: Math.max(asked, seq),
+        kept: Math.max(kept, seq),
+      }));
+    }
+  }
+
+  /** These did not get there: whoever asks again is not told that they did. */
+  lost(marks: readonly Mark[]): void {
+    for (const mark of marks) this.#remember(keyOfRow(mark), ({ kept }) => ({ asked: kept, kept }));
+  }
+
+  #remember(key: string, change: (known: Known) => Known): void {
+    const known = change(this.#known.get(key) ?? { asked: -1, kept: -1 });
+    this.#known.delete(key);
+    this.#known.set(key, known);
+    if (this.#known.size <= REMEMBERED_MAX) return;
+    const [oldest] = this.#known.keys();
+    if (oldest !== undefined) this.#known.delete(oldest);
   }
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   conversation,
   FollowBroadcast,
@@ -127,6 +127,34 @@ describe('a mark', () => {
     const marking = door.mark(read(conversationId, 1));
     setTimeout(() => (store.isDown = false), 5 * TICK_MS);
     expect(await marking).toMatchObject({ duplicate: false });
+    expect(await marksOf(conversationId)).toHaveLength(1);
+  });
+});
+
+describe('a mark that was asked for before', () => {
+  it('[V11] [V1] is not answered before it is in the log, whoever asked first', async () => {
+    const { door, talk, store, marksOf } = world();
+    const conversationId = await talk(2);
+    store.isDown = true;
+    const first = door.mark(read(conversationId, 2));
+    let isAnswered = false;
+    const second = door.mark(read(conversationId, 1)).finally(() => (isAnswered = true));
+    await new Promise((resolve) => setTimeout(resolve, 5 * TICK_MS));
+    expect(isAnswered).toBe(false);
+    store.isDown = false;
+    await Promise.all([first, second]);
+    const marks = (await marksOf(conversationId)).flat();
+    expect(Math.max(...marks.map(([, , , , seq]: Mark) => seq))).toBe(2);
+  });
+
+  it('[V11] is taken again where it was lost', async () => {
+    const { door, talk, store, marksOf } = world();
+    const conversationId = await talk(1);
+    const lost = new Error('The disk is full.');
+    const failing = vi.spyOn(store, 'append').mockRejectedValue(lost);
+    await expect(door.mark(read(conversationId, 1))).rejects.toBe(lost);
+    failing.mockRestore();
+    expect(await door.mark(read(conversationId, 1))).toMatchObject({ duplicate: false });
     expect(await marksOf(conversationId)).toHaveLength(1);
   });
 });

@@ -77,7 +77,7 @@ export class ReceiptsDoor implements OnApplicationShutdown {
     const data = { conversationId, kind, seq };
     const isKept = kind === 'read' || (await this.#audienceFits(state, conversationId));
     const clamped = { ...marking, seq };
-    if (!isKept || this.#rows.isBehind(clamped))
+    if (!isKept || this.#rows.isKept(clamped))
       return { duplicate: true, data, position: String(seenTo) };
     const number = kind === 'read' ? await this.#numberAt(stream, state, seq) : 0;
     if (this.#rows.size >= MARKS_WAITING_MAX)
@@ -91,7 +91,7 @@ export class ReceiptsDoor implements OnApplicationShutdown {
     for (const mark of marks) {
       const marking: Marking = { ...mark, kind: 'delivered' };
       if (this.#rows.size >= MARKS_WAITING_MAX) return;
-      if (this.#rows.isBehind(marking)) continue;
+      if (this.#rows.isAsked(marking)) continue;
       const seen = this.streams.look(conversation, `conversation-${mark.conversationId}`, mark.seq);
       if (seen instanceof Promise) void this.#deliveredLater(marking, seen);
       else this.#deliveredAt(marking, seen);
@@ -127,7 +127,7 @@ export class ReceiptsDoor implements OnApplicationShutdown {
     )
       return;
     const clamped = { ...marking, seq: Math.min(marking.seq, revision) };
-    if (this.#rows.isBehind(clamped)) return;
+    if (this.#rows.isAsked(clamped)) return;
     this.#rows.add(clamped, 0);
     this.#tick();
   }
@@ -235,8 +235,10 @@ export class ReceiptsDoor implements OnApplicationShutdown {
   ): Promise<void> {
     try {
       const position = await this.#bring(stream, marks);
+      this.#rows.kept(marks);
       for (const { resolve } of waiters) resolve(position);
     } catch (error) {
+      this.#rows.lost(marks);
       this.#logger.error(`${marks.length} marks were lost on ${stream}: ${String(error)}`);
       for (const waiter of waiters) waiter.reject(error);
     } finally {
