@@ -52,7 +52,8 @@ class EarlierClock extends Clock {
 const tokenFor = async (
   who: Readonly<{ userId: string; deviceId: string }>,
   { ttlS = 3_600, clock = new SystemClock() }: Readonly<{ ttlS?: number; clock?: Clock }> = {},
-): Promise<string> => (await new AccessTokens(keys, clock, ttlS).issue(who)).token;
+): Promise<string> =>
+  (await new AccessTokens(keys, clock, ttlS).issue({ sessionId: randomUUID(), ...who })).token;
 
 /** A device of its own for a person, so that one test's limits are not another's. */
 const stranger = () => ({ userId: randomUUID(), deviceId: randomUUID() });
@@ -176,7 +177,7 @@ it.concurrent(
 
 it('[abuse 33] refuses a missing, broken, expired or foreign token before there is a socket', async () => {
   const who = stranger();
-  const seed = keys.derive('access-token');
+  const seed = keys.derive('access-token:1.0');
   const sign = (claims: object, header: object = {}) =>
     new SignJWT({ did: who.deviceId, ...claims })
       .setProtectedHeader({ alg: 'HS256', typ: 'at+jwt', ...header })

@@ -20,6 +20,8 @@ const SAMPLES = {
   factsBetween: QUERIES.factsBetween([SOME, OTHER], STRETCH, 200),
   ownReceiptsMoved: QUERIES.ownReceiptsMoved(PERSON, STRETCH, 1_000),
   receiptsMoved: QUERIES.receiptsMoved([SOME, OTHER], STRETCH, 1_000),
+  noticesBefore: QUERIES.noticesBefore(PERSON, 1_000, 50),
+  revokedSince: QUERIES.revokedSince('2026-11-23T12:00:00.000Z'),
 } as const satisfies Readonly<Record<keyof typeof QUERIES, ViewQuery>>;
 
 /** Questions by id: of readers, of the runner, of a dump. */

@@ -91,7 +91,7 @@ export class Population {
           { type: 'UserRegistered', data: { ...this.#by(userId), userId, phone, name: `P ${at}` } },
           { type: 'DeviceLinked', data: { ...this.#by(userId), ...device } },
         ]);
-        const { token } = await this.#tokens.issue({ userId, deviceId });
+        const { token } = await this.#tokens.issue({ userId, deviceId, sessionId: randomUUID() });
         return { userId, deviceId, token };
       },
     );

@@ -148,6 +148,24 @@ class DistantOperations extends Operations {
     });
   }
 
+  override change<D extends object>(
+    collection: string,
+    id: string,
+    where: Readonly<Record<string, unknown>>,
+    set: Readonly<Record<string, unknown>>,
+  ) {
+    return this.#ask((documents) => {
+      const document = documents.get(`${collection}/${id}`);
+      if (
+        !document ||
+        Object.entries(where).some(([name, is]) => Reflect.get(document, name) !== is)
+      )
+        return undefined;
+      Object.assign(document, set);
+      return at<D>(documents, `${collection}/${id}`);
+    });
+  }
+
   override take<D extends object>(collection: string, id: string) {
     return this.#ask((documents) => {
       const taken = at<D>(documents, `${collection}/${id}`);
@@ -231,6 +249,7 @@ export class SimulatedKeys extends Keys {
 export class SimulatedTokens extends AccessTokens {
   override verify(token: string): Promise<AccessClaims> {
     const [userId = '', deviceId = ''] = token.split('|');
-    return Promise.resolve({ userId, deviceId, expiresAtMs: Number.MAX_SAFE_INTEGER });
+    const expiresAtMs = Number.MAX_SAFE_INTEGER;
+    return Promise.resolve({ userId, deviceId, sessionId: deviceId, expiresAtMs });
   }
 }

@@ -2,21 +2,28 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
 import { CommandsModule, type Ports } from '#commands';
 import { CodeSender } from '#platform';
+import { AccountController } from './account.controller.js';
 import { CallerGuard } from './caller.js';
 import { CheckedPipe } from './checked.pipe.js';
 import { CommandsController } from './commands.controller.js';
 import { ConversationsController } from './conversations.controller.js';
 import { Deliveries } from './deliveries.js';
+import { DevicesController } from './devices.controller.js';
 import { Freshness } from './freshness.js';
 import { HealthController } from './health.controller.js';
 import { Inbox } from './inbox.js';
+import { KeysController } from './keys.controller.js';
+import { Logins } from './logins.js';
 import { MessagesController } from './messages.controller.js';
+import { Myself } from './myself.js';
 import { PeopleController } from './people.controller.js';
 import { OneTimeCodes } from './one-time-codes.js';
 import { ProblemFilter } from './problem.filter.js';
 import { Registration } from './registration.js';
+import { Sessions } from './sessions.js';
 import { SignInController } from './sign-in.controller.js';
 import { Traces } from './traces.js';
+import { Tickets } from './tickets.js';
 import { Transcript } from './transcript.js';
 
 /** The REST door. */
@@ -29,6 +36,9 @@ export class AppModule {
       imports: [CommandsModule.on(ports)],
       controllers: [
         SignInController,
+        AccountController,
+        DevicesController,
+        KeysController,
         PeopleController,
         ConversationsController,
         MessagesController,
@@ -38,6 +48,10 @@ export class AppModule {
       providers: [
         OneTimeCodes,
         Registration,
+        Sessions,
+        Tickets,
+        Logins,
+        Myself,
         Inbox,
         Transcript,
         Deliveries,

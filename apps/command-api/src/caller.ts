@@ -9,9 +9,16 @@ import {
 import { Reflector } from '@nestjs/core';
 import type { Request, Response } from 'express';
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { CommandDoor, PORTS, type Accepted, type CommandName, type Ports } from '#commands';
+import {
+  AccountNews,
+  CommandDoor,
+  PORTS,
+  type Accepted,
+  type CommandName,
+  type Ports,
+} from '#commands';
 import { reject } from '#domain';
-import { AccessTokens, uuidOf, type Who } from '#platform';
+import { uuidOf, type AccessClaims } from '#platform';
 import { traceOf } from './trace.js';
 
 /** Routes that need no access token carry this mark. */
@@ -28,7 +35,7 @@ export type Answered = Readonly<Record<string, unknown> & { position: string }>;
 /** Who calls, and how their commands are carried out and answered. */
 export class Caller {
   constructor(
-    readonly who: Who,
+    readonly who: AccessClaims,
     private readonly door: CommandDoor,
     private readonly call: Readonly<{ request: Request; response: Response; id: () => string }>,
   ) {}
@@ -78,8 +85,8 @@ export class CallerGuard implements CanActivate {
 
   constructor(
     private readonly reflector: Reflector,
-    private readonly tokens: AccessTokens,
     private readonly door: CommandDoor,
+    private readonly news: AccountNews,
     @Inject(PORTS) private readonly ports: Ports,
   ) {
     this.#apiKeys = ports.config.API_KEYS.split(',')
@@ -96,7 +103,7 @@ export class CallerGuard implements CanActivate {
     const [scheme, token, ...more] = (request.headers.authorization ?? '').split(' ');
     if (scheme?.toLowerCase() !== 'bearer' || token === undefined || more.length > 0)
       return reject('unauthorized', 'Send the access token as `Authorization: Bearer …`.');
-    const who = await this.tokens.verify(token);
+    const who = await this.news.verify(token);
     const response = http.getResponse<Response>();
     const id = () => this.ports.random.uuid();
     callers.set(request, new Caller(who, this.door, { request, response, id }));

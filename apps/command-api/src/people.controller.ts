@@ -1,15 +1,15 @@
 import { Body, Controller, Get, Param, Patch, Put, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import { COMMANDS, id, Streams } from '#commands';
-import { reject, user, type UserView } from '#domain';
-import { Views } from '#platform';
-import { Calling, type Caller } from './caller.js';
+import { COMMANDS, id, name, profile } from '#commands';
+import { reject, type UserView } from '#domain';
+import { Views, type Stored } from '#platform';
+import { Calling, type Answered, type Caller } from './caller.js';
 import { Freshness, freshness } from './freshness.js';
-import { READ_WITHIN_MS } from './inbox.js';
+import { Myself } from './myself.js';
 
 const byId = z.strictObject({ userId: id });
-const rename = COMMANDS['user.rename'].input;
+const change = z.strictObject({ name: name.optional(), ...profile.shape });
 const choose = COMMANDS['username.choose'].input;
 
 /** People: oneself and others. */
@@ -19,24 +19,25 @@ const choose = COMMANDS['username.choose'].input;
 export class PeopleController {
   constructor(
     private readonly views: Views,
-    private readonly streams: Streams,
+    private readonly myself: Myself,
     private readonly fresh: Freshness,
   ) {}
 
   @Get('me')
   @ApiOperation({ summary: 'Who the token speaks for, as their own latest act left them.' })
   async me(@Calling() { who }: Caller) {
-    const { position } = await this.streams.look(user, `user-${who.userId}`, 0);
-    if (!(await this.views.reached(['users'], position, READ_WITHIN_MS)))
-      reject('behind', 'The read models are catching up; try again.');
-    const { _id, position: _position, ...view } = await this.#find(who.userId);
-    return { userId: _id, deviceId: who.deviceId, ...view };
+    const { _id, position, ...view } = await this.myself.view(who.userId);
+    return { userId: _id, deviceId: who.deviceId, ...view, position: String(position) };
   }
 
   @Patch('me')
-  @ApiOperation({ summary: 'Change the display name.' })
-  rename(@Body({ schema: rename }) body: z.infer<typeof rename>, @Calling() caller: Caller) {
-    return caller.command('user.rename', body);
+  @ApiOperation({ summary: 'Change the display name, about or avatar.' })
+  async change(@Body({ schema: change }) body: z.infer<typeof change>, @Calling() caller: Caller) {
+    const { name: shown, ...others } = body;
+    let answer: Answered | undefined;
+    if (Object.keys(others).length > 0) answer = await caller.command('profile.change', others);
+    if (shown !== undefined) answer = await caller.command('user.rename', { name: shown });
+    return answer ?? reject('bad_request', 'Name what is to change.');
   }
 
   @Put('me/username')
@@ -46,14 +47,14 @@ export class PeopleController {
   }
 
   @Get('users/:userId')
-  @ApiOperation({ summary: 'Name and username of a person.' })
+  @ApiOperation({ summary: 'A person, as far as they let others see.' })
   async one(
     @Param({ schema: byId }) { userId }: z.infer<typeof byId>,
     @Query({ schema: freshness }) { minPosition }: z.infer<typeof freshness>,
+    @Calling() { who }: Caller,
   ) {
     await this.fresh.reach(['users'], minPosition);
-    const { _id, name, username } = await this.#find(userId);
-    return { userId: _id, name, ...(username === undefined ? {} : { username }) };
+    return shownTo(who.userId, await this.#find(userId));
   }
 
   async #find(userId: string) {
@@ -61,3 +62,19 @@ export class PeopleController {
     return found ?? reject('not_found', 'There is no such person.');
   }
 }
+
+/** What of a person another may see: who was blocked sees only the name. */
+const shownTo = (asking: string, person: Stored<UserView>) => {
+  const { _id: userId, name: shown, username, about, avatar, status } = person;
+  if (status === 'deleted') return reject('not_found', 'There is no such person.');
+  const isOpen = (what: 'about' | 'avatar'): boolean =>
+    asking === userId || (person.privacy[what] !== 'nobody' && !person.blocked.includes(asking));
+  return {
+    userId,
+    name: shown,
+    ...(username === undefined ? {} : { username }),
+    ...(about !== undefined && isOpen('about') ? { about } : {}),
+    ...(avatar !== undefined && isOpen('avatar') ? { avatar } : {}),
+    ...(status === 'deactivated' ? { deactivated: true } : {}),
+  };
+};

@@ -1,14 +1,38 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CommandBus } from '@nestjs/cqrs';
-import { Claims, PORTS, Streams, type Accepted, type Ports } from '#commands';
-import { LinkDevice, RegisterUser, user, type Command } from '#domain';
-import { eventIdOf, uuidOf, type Who } from '#platform';
+import { Claims, People, PORTS, type Ports } from '#commands';
+import {
+  HoldLogin,
+  RegisterUser,
+  StartSession,
+  type DeviceView,
+  type SessionMethod,
+  type UserView,
+} from '#domain';
+import { eventIdOf, uuidOf } from '#platform';
+import { Sessions, type SessionOf } from './sessions.js';
 
 /** What a person says about the device they log in on. */
-export type DeviceInput = Readonly<{ id?: string | undefined; name: string; platform: string }>;
+export type DeviceInput = Readonly<{
+  id?: string | undefined;
+  name: string;
+  platform: string;
+  version?: string | undefined;
+}>;
 
-/** A person and their device, whether they are new, and the log's position that knows them. */
-export type Registered = Who & Readonly<{ registered: boolean; position: string }>;
+/** A login: which one (a repeat of it changes nothing), on what, how, from where. */
+export type Arrival = Readonly<{
+  /** A UUID. */
+  loginId: string;
+  device: DeviceInput;
+  method: SessionMethod;
+  approvedBy?: string | undefined;
+  /** A linked device that makes room. */
+  replacing?: string | undefined;
+  place?: string | undefined;
+}>;
+
+/** A session, and the log's position that knows it. */
+export type Admitted = SessionOf & Readonly<{ position: string }>;
 
 /** People by their phone numbers, and the devices that act for them. */
 @Injectable()
@@ -16,60 +40,83 @@ export class Registration {
   constructor(
     @Inject(PORTS) private readonly ports: Ports,
     private readonly claims: Claims,
-    private readonly streams: Streams,
-    private readonly bus: CommandBus,
+    private readonly people: People,
+    private readonly sessions: Sessions,
   ) {}
 
-  /** Finds or makes the person of a number, and links the device. Every step may be repeated. */
-  async admit(
-    requestId: string,
+  /** Finds or makes the person of a number. Every step may be repeated. */
+  async personOf(
+    loginId: string,
     phone: string,
     name: string,
-    device: DeviceInput,
-  ): Promise<Registered> {
-    const userId = await this.#claimed(phone, requestId);
-    const stream = `user-${userId}`;
-    const step = (of: string) => this.#meta(requestId, of, userId, stream);
-    const registered = await this.#run(new RegisterUser({ userId, phone, name }, step('register')));
-    const deviceId = await this.#deviceOf(userId, device.id, requestId);
-    const { position } = await this.#run(
-      new LinkDevice(
-        { userId, deviceId, name: device.name, platform: device.platform },
-        { ...step('link'), device: deviceId },
-      ),
-    );
-    return { userId, deviceId, registered: !registered.duplicate, position };
+  ): Promise<Readonly<{ userId: string; registered: boolean }>> {
+    const userId = await this.#claimed(phone, loginId);
+    const meta = this.#meta(loginId, 'register', userId);
+    const { duplicate } = await this.people.run(new RegisterUser({ userId, phone, name }, meta));
+    return { userId, registered: !duplicate };
+  }
+
+  /** Whether a new device of theirs waits for one of the others to approve. */
+  async needsApproval(userId: string, device: DeviceInput): Promise<boolean> {
+    const { state } = await this.people.look(userId);
+    const isKnown = device.id !== undefined && state.devices.has(device.id);
+    const isAnyActive = [...state.devices.values()].some((session) => session !== undefined);
+    return state.privacy.login === 'approval' && isAnyActive && !isKnown;
+  }
+
+  /** Tells a person's devices that a login waits for them. */
+  async hold(userId: string, approvalId: string, arrival: Arrival): Promise<void> {
+    const { name, platform } = arrival.device;
+    const { place, loginId } = arrival;
+    const meta = this.#meta(loginId, 'hold', userId);
+    await this.people.run(new HoldLogin({ userId, approvalId, name, platform, place }, meta));
+  }
+
+  /** Lets a device act for a person. Throws `too_many_devices` where it has no room. */
+  async admit(userId: string, arrival: Arrival): Promise<Admitted> {
+    const { loginId, device, ...how } = arrival;
+    const deviceId = await this.#deviceOf(userId, device.id, loginId);
+    const session = { userId, deviceId, sessionId: uuidOf(`session:${loginId}`) };
+    await this.sessions.prepare(session);
+    const { name, platform, version } = device;
+    const { method, approvedBy, replacing, place } = how;
+    const data = { ...session, name, platform, version, method, approvedBy, replacing, place };
+    const meta = { ...this.#meta(loginId, 'session', userId), device: deviceId };
+    const { position } = await this.people.run(new StartSession(data, meta));
+    return { ...session, position };
+  }
+
+  /** The devices that act for a person. */
+  async devicesOf(userId: string): Promise<readonly DeviceView[]> {
+    const [person] = await this.ports.views.get<UserView>('users', [userId]);
+    return person?.devices ?? [];
   }
 
   /** Who a number belongs to; who comes first with it becomes its person. */
-  async #claimed(phone: string, requestId: string): Promise<string> {
+  async #claimed(phone: string, loginId: string): Promise<string> {
     const holder = await this.claims.holderOf('phone', phone);
     if (holder !== undefined) return holder;
     const userId = this.ports.random.uuid();
-    return this.claims.take('phone', phone, userId, this.#draft(requestId, 'claim', userId));
+    return this.claims.take('phone', phone, userId, this.#draft(loginId, 'claim', userId));
   }
 
   /** The device's own id, unless it is somebody else's: then a new one. */
-  async #deviceOf(userId: string, asked: string | undefined, requestId: string): Promise<string> {
-    const deviceId = asked ?? this.ports.random.uuid();
-    const { state } = await this.streams.look(user, `user-${userId}`, 0);
+  async #deviceOf(userId: string, asked: string | undefined, loginId: string): Promise<string> {
+    const deviceId = asked ?? uuidOf(`device:${loginId}`);
+    const { state } = await this.people.look(userId);
     if (state.devices.has(deviceId)) return deviceId;
-    const draft = this.#draft(requestId, `device:${deviceId}`, userId);
+    const draft = this.#draft(loginId, `device:${deviceId}`, userId);
     const holder = await this.claims.take('device', deviceId, userId, draft);
-    return holder === userId ? deviceId : this.#deviceOf(userId, undefined, requestId);
+    return holder === userId ? deviceId : this.#deviceOf(userId, undefined, loginId);
   }
 
-  #run(command: Command): Promise<Accepted> {
-    return this.bus.execute<Command, Accepted>(command);
+  #draft(loginId: string, step: string, actor: string) {
+    const commandId = uuidOf(`sign-in:${loginId}:${step}`);
+    return { commandId, actor, at: this.ports.clock.iso(), correlationId: loginId };
   }
 
-  #draft(requestId: string, step: string, actor: string) {
-    const commandId = uuidOf(`sign-in:${requestId}:${step}`);
-    return { commandId, actor, at: this.ports.clock.iso(), correlationId: requestId };
-  }
-
-  #meta(requestId: string, step: string, actor: string, stream: string) {
-    const draft = this.#draft(requestId, step, actor);
-    return { ...draft, eventId: eventIdOf(stream, '', draft.commandId) };
+  #meta(loginId: string, step: string, actor: string) {
+    const draft = this.#draft(loginId, step, actor);
+    return { ...draft, eventId: eventIdOf(`user-${actor}`, '', draft.commandId) };
   }
 }

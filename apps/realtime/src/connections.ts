@@ -27,6 +27,7 @@ const SWEEP_MS = 1_000;
 /** A connected device: its socket, whom it speaks for and what it reads. */
 export class Connection {
   readonly reader: Reader;
+  sessionId: string;
   expiresAtMs: number;
   /** When it fell behind, by the monotonic clock. */
   behindSinceMs: number | undefined;
@@ -39,6 +40,7 @@ export class Connection {
     private readonly clock: Clock,
   ) {
     const { conn } = socket;
+    this.sessionId = claims.sessionId;
     this.expiresAtMs = claims.expiresAtMs;
     this.reader = new Reader(claims.userId, claims.deviceId, {
       write: ({ packet, options }: Emission) => {
@@ -111,6 +113,13 @@ export class Connections implements OnApplicationBootstrap, BeforeApplicationShu
     if (this.#byDevice.has(keyOf(userId, deviceId))) return;
     if (this.rooms.readersOf(userId).size >= SOCKETS_PER_USER_MAX)
       throw new Rejection('rate_limited', `At most ${SOCKETS_PER_USER_MAX} devices at once.`);
+  }
+
+  /** The connected devices of a person. */
+  of(userId: string): readonly Connection[] {
+    return [...this.rooms.readersOf(userId)].flatMap(
+      ({ deviceId }) => this.#byDevice.get(keyOf(userId, deviceId)) ?? [],
+    );
   }
 
   /** Takes a socket in. The same device twice: the newer wins. */

@@ -3,9 +3,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Server, Socket } from 'socket.io';
 import { z } from 'zod';
 import { Rejection, type RejectionCode } from '#domain';
-import { CONFIG } from '#commands';
+import { AccountNews, CONFIG } from '#commands';
 import {
-  AccessTokens,
   RateLimiter,
   REJECTION_STATUS,
   type AccessClaims,
@@ -67,9 +66,9 @@ export class Doorman {
   readonly #asked = new WeakMap<Wire, number>();
 
   constructor(
-    private readonly tokens: AccessTokens,
     private readonly limiter: RateLimiter,
     private readonly connections: Connections,
+    private readonly news: AccountNews,
     @Inject(CONFIG) config: Config,
   ) {
     const others = config.ALLOWED_ORIGINS.split(',').map((origin) => origin.trim());
@@ -126,7 +125,7 @@ export class Doorman {
         'The handshake takes auth: { token, protocol: 1, capabilities: [] }.',
       );
     }
-    const claims = await this.tokens.verify(read.data.token);
+    const claims = await this.news.verify(read.data.token);
     const retryAfterMs = await this.#wait(PERSON_LIMIT, claims.userId);
     if (retryAfterMs > 0)
       throw new Rejection('rate_limited', 'Connects too often.', { retryAfterMs });

@@ -6,6 +6,7 @@ import {
   type DynamicModule,
 } from '@nestjs/common';
 import { CommandsModule, type Ports } from '#commands';
+import { Accounts } from './accounts.js';
 import { Connections } from './connections.js';
 import { Cursors } from './cursor.js';
 import { Doorman } from './doorman.js';
@@ -55,6 +56,7 @@ export class RealtimeModule {
         Cursors,
         Resume,
         Connections,
+        Accounts,
         Doorman,
         Limits,
         Requests,

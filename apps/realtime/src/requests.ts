@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
-import { checked, id, ReceiptsDoor } from '#commands';
+import { AccountNews, checked, id, ReceiptsDoor } from '#commands';
 import { reject } from '#domain';
-import { AccessTokens } from '#platform';
 import type { Connection } from './connections.js';
 import { Limits } from './limits.js';
 import { PAGE_FACTS_MAX } from './pages.js';
@@ -59,8 +58,8 @@ export class Requests {
   constructor(
     private readonly resumes: Resume,
     private readonly receipts: ReceiptsDoor,
-    private readonly tokens: AccessTokens,
     private readonly limits: Limits,
+    private readonly news: AccountNews,
   ) {}
 
   /** How an event is handled; nothing where nobody knows it. */
@@ -100,9 +99,10 @@ export class Requests {
 
   async #refresh(connection: Connection, payload: unknown): Promise<Answer> {
     const { token } = checked(refreshSchema, payload);
-    const { userId, deviceId, expiresAtMs } = await this.tokens.verify(token);
+    const { userId, deviceId, sessionId, expiresAtMs } = await this.news.verify(token);
     if (userId !== connection.reader.userId || deviceId !== connection.reader.deviceId)
       reject('unauthorized', 'This token is of another person or device.');
+    connection.sessionId = sessionId;
     connection.expiresAtMs = Math.max(connection.expiresAtMs, expiresAtMs);
     return { answer: { data: { expiresAt: new Date(connection.expiresAtMs).toISOString() } } };
   }

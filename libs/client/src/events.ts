@@ -1,7 +1,7 @@
 import type { Breach } from './chains.js';
 import type { ScriptaError } from './errors.js';
 import type { Ended, OutboxItem } from './outbox.js';
-import type { Fact, FactOf, FactType, ReceiptsMoved, ReceiptState } from './protocol.js';
+import type { Fact, FactOf, FactType, Notice, ReceiptsMoved, ReceiptState } from './protocol.js';
 import type { Runtime } from './runtime.js';
 import type { Fetch } from './rest.js';
 import type { ScriptaStorage } from './storage.js';
@@ -17,6 +17,8 @@ export type ScriptaEvents = { [Type in FactType]: FactOf<Type> } & {
   'receipts.moved': ReceiptsMoved;
   /** Marks as they stand, after having been away. */
   receipts: readonly ReceiptState[];
+  /** Something happened to the account: a login, a new device, a session that ended. */
+  account: Notice;
   state: State;
   /** The log is another than it was: fetch lists and history anew. */
   resync: undefined;

@@ -1,3 +1,4 @@
+export * from './account.js';
 export type { Breach } from './chains.js';
 export { ScriptaError, type Refusal } from './errors.js';
 export * from './events.js';

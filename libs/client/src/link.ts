@@ -1,5 +1,11 @@
 import { ScriptaError, type Refusal } from './errors.js';
-import { FACT_TYPES, type Fact, type ReceiptsMoved, type Welcome } from './protocol.js';
+import {
+  FACT_TYPES,
+  type Fact,
+  type Notice,
+  type ReceiptsMoved,
+  type Welcome,
+} from './protocol.js';
 import { pauseMs, type Cancel, type Runtime } from './runtime.js';
 import { socketIo, type Transport, type Wire } from './transport.js';
 
@@ -23,6 +29,7 @@ export type LinkPort = Readonly<{
   fact: (fact: Fact) => void;
   moved: (moved: ReceiptsMoved) => void;
   behind: () => void;
+  account: (notice: Notice) => void;
   /** The connection is gone; `next` is what the link does about it. */
   down: (next: 'retrying' | 'over', error: ScriptaError) => void;
 }>;
@@ -146,6 +153,8 @@ export class Link {
         return this.port.welcome(argument as Welcome);
       case 'receipts.moved':
         return this.port.moved(argument as ReceiptsMoved);
+      case 'account':
+        return this.port.account(argument as Notice);
       case 'behind':
         return this.port.behind();
       case 'error':

@@ -157,30 +157,62 @@ export type Session = Readonly<{
   userId: string;
   deviceId: string;
   expiresAt?: string;
+  refreshToken?: string;
 }>;
+
+/** The tokens of a session: one to show, one to take for the next two. */
+export type TokenPair = Readonly<{ accessToken: string; expiresAt: string; refreshToken: string }>;
+
+/** A device as it introduces itself. */
+export type NewDevice = Readonly<{
+  id?: string;
+  name: string;
+  platform: string;
+  version?: string;
+}>;
+
+/** The place in the log of what was done. */
+export type Positioned = Readonly<{ position: string }>;
 
 /** What logging in takes. `device.id` lets a client keep the id it has. */
 export type Login = Readonly<{
   requestId: string;
   code: string;
   name?: string;
-  device?: Readonly<{ id?: string; name?: string; platform?: string }>;
+  device?: Partial<NewDevice>;
+  /** A linked device that makes room for this one. */
+  replace?: string;
 }>;
 
 /** What logging in gives. */
-export type Tokens = Readonly<{
-  accessToken: string;
-  expiresAt: string;
-  userId: string;
-  deviceId: string;
-  registered: boolean;
+export type Tokens = TokenPair &
+  Readonly<{ userId: string; deviceId: string; sessionId: string; registered: boolean }>;
+
+/** Something that happened to the account, as its other devices are told. */
+export type Notice = Readonly<{
+  v: 1;
+  id: string;
+  /** Such as `session.started` or `login.refused`. */
+  type: string;
+  position: string;
+  at: string;
+  /** The device that did it. */
+  by?: string;
+  data: Readonly<Record<string, unknown>>;
 }>;
 
 /** A conversation that was begun, or was there. */
 export type Started = Readonly<{ conversationId: string; seq: number; position: string }>;
 
 /** A person as others see them. */
-export type Person = Readonly<{ userId: string; name: string; username?: string }>;
+export type Person = Readonly<{
+  userId: string;
+  name: string;
+  username?: string;
+  about?: string;
+  avatar?: string;
+  deactivated?: true;
+}>;
 
 /** A member of a conversation. */
 export type Member = Readonly<{ userId: string; role: Role | 'follower'; joinedAt: string }>;

@@ -41,12 +41,18 @@ export type Fetch = (
 const overNetwork: Fetch = (url, init) =>
   fetch(url, { ...init, signal: AbortSignal.timeout(REQUEST_MS_MAX) });
 
+/** The token to show, and how to have a new one. */
+export type RestTokens = Readonly<{
+  token: () => string | undefined;
+  renew: () => Promise<boolean>;
+}>;
+
 /** The REST side. */
 export class Rest {
   constructor(
     private readonly url: string,
     private readonly runtime: Runtime,
-    private readonly token: () => string | undefined,
+    private readonly tokens: RestTokens,
     private readonly request: Fetch = overNetwork,
   ) {}
 
@@ -64,9 +70,20 @@ export class Rest {
     }
   }
 
-  /** Sends once. Throws a `ScriptaError` for a refusal, and where the server cannot be reached. */
+  /** Sends; once more with a new token where the one shown is over. */
   async send<Body>(method: string, path: string, body?: object): Promise<Body> {
-    const token = this.token();
+    try {
+      return await this.once<Body>(method, path, body);
+    } catch (error) {
+      const isOver = error instanceof ScriptaError && error.code === 'unauthorized';
+      if (!isOver || this.tokens.token() === undefined || !(await this.tokens.renew())) throw error;
+      return this.once<Body>(method, path, body);
+    }
+  }
+
+  /** Sends once. Throws a `ScriptaError` for a refusal, and where the server cannot be reached. */
+  async once<Body>(method: string, path: string, body?: object): Promise<Body> {
+    const token = this.tokens.token();
     const response = await this.request(`${this.url}${path}`, {
       method,
       headers: {

@@ -1,37 +1,25 @@
+import { Account } from './account.js';
 import { Delivery } from './delivery.js';
 import { Emitter } from './emitter.js';
 import { closed, inUse, ScriptaError } from './errors.js';
 import type { NewGroup, ScriptaEvents, ScriptaOptions, State } from './events.js';
+import { whenLive } from './when-live.js';
 import { fillingFrom } from './filling.js';
 import { Link, type LinkPort } from './link.js';
 import { Outbox } from './outbox.js';
 import { Progress } from './progress.js';
-import type {
-  Accepted,
-  ConversationItem,
-  Fact,
-  Login,
-  Member,
-  PageOf,
-  Person,
-  Range,
-  Sent,
-  Session,
-  Started,
-  Tokens,
-} from './protocol.js';
-import { Rest, type Query } from './rest.js';
+import type { Accepted, Fact, Login, Sent, Session, Started, Tokens } from './protocol.js';
+import { Reads } from './reads.js';
+import { Rest } from './rest.js';
 import { systemRuntime, uuid4, type Runtime } from './runtime.js';
 import { MemoryStorage, type ScriptaStorage } from './storage.js';
-
-/** Under this key the storage keeps who this device is. */
-const SESSION_KEY = 'session';
+import { DeviceTokens } from './tokens.js';
 
 /**
  * One device of one person. Commands go through an outbox that survives reconnects (and restarts,
  * with a storage that does); facts come each once and in the order of their conversation.
  */
-export class Scripta {
+export class Scripta extends Reads {
   readonly #runtime: Runtime;
   readonly #storage: ScriptaStorage;
   readonly #emitter = new Emitter<ScriptaEvents>();
@@ -39,25 +27,36 @@ export class Scripta {
   readonly #link: Link;
   readonly #outbox: Outbox;
   readonly #delivery: Delivery;
+  readonly #tokens: DeviceTokens;
   readonly #deviceId: string | undefined;
-  #session: Session | undefined;
   #restored: Promise<void> | undefined;
   #state: State = 'closed';
 
   constructor(options: ScriptaOptions) {
+    super();
     const { url, token, userId, deviceId, storage, runtime, transport, fetch } = options;
     const urls = typeof url === 'string' ? { rest: url, socket: url } : url;
     this.#runtime = runtime ?? systemRuntime;
     this.#storage = storage ?? new MemoryStorage();
     this.#deviceId = deviceId;
+    this.#tokens = new DeviceTokens({
+      runtime: this.#runtime,
+      storage: this.#storage,
+      refresh: (refreshToken, device) =>
+        this.#rest.once('POST', '/v1/auth/refresh', { refreshToken, deviceId: device }),
+      renewed: (renewed) => void this.#tell(renewed),
+    });
     if (token !== undefined)
-      this.#session = { token, userId: userId ?? '', deviceId: deviceId ?? '' };
-    this.#rest = new Rest(urls.rest, this.#runtime, () => this.#session?.token, fetch);
+      this.#tokens.set({ token, userId: userId ?? '', deviceId: deviceId ?? '' }, false);
+    const shown = () => this.#session?.token;
+    const renew = () => this.#tokens.change();
+    this.#rest = new Rest(urls.rest, this.#runtime, { token: shown, renew }, fetch);
     const port: LinkPort = {
       token: () => this.#session?.token ?? '',
       welcome: (who) => this.#welcome(who),
       fact: (fact) => this.#delivery.fact(fact),
       moved: (moved) => this.#delivery.moved(moved),
+      account: (notice) => this.#emitter.emit('account', notice),
       behind: () => this.#delivery.resume(),
       down: (next, error) => this.#down(next, error),
     };
@@ -92,7 +91,7 @@ export class Scripta {
       fill: fillingFrom({
         runtime: this.#runtime,
         isClosed: () => this.#state === 'closed',
-        page: (conversationId, range) => this.#page(conversationId, range),
+        page: (conversationId, range) => this.page(conversationId, range),
       }),
     });
     this.on('state', (state) => {
@@ -110,6 +109,23 @@ export class Scripta {
 
   get state(): State {
     return this.#state;
+  }
+
+  /** One's own account. */
+  get account(): Account {
+    return new Account(this.#rest);
+  }
+
+  protected override read(facts: readonly Fact[]): void {
+    this.#delivery.chains.read(facts);
+  }
+
+  protected override get rest(): Rest {
+    return this.#rest;
+  }
+
+  get #session(): Session | undefined {
+    return this.#tokens.session;
   }
 
   /** Who this device speaks for; known after `login`, or after connecting with a token. */
@@ -137,30 +153,58 @@ export class Scripta {
   }
 
   /** Logs in by a code; who was unknown is registered. */
-  async login({ requestId, code, name, device = {} }: Login): Promise<Tokens> {
+  async login({ requestId, code, name, device = {}, replace }: Login): Promise<Tokens> {
     await this.#restore();
     const id = device.id ?? (this.deviceId === '' ? undefined : this.deviceId);
-    const tokens = await this.#rest.send<Tokens>('POST', '/v1/auth/tokens', {
+    return this.#admitted({
       requestId,
       code,
       ...(name === undefined ? {} : { name }),
+      ...(replace === undefined ? {} : { replace }),
       device: {
+        ...device,
         name: device.name ?? 'SDK',
         platform: device.platform ?? 'sdk',
         ...(id === undefined ? {} : { id }),
       },
     });
-    const { accessToken: token, userId, deviceId, expiresAt } = tokens;
-    this.#session = { token, userId, deviceId, expiresAt };
-    this.#storage.put(SESSION_KEY, this.#session);
+  }
+
+  /**
+   * Goes on with a login that lacked something: the ticket is in the details of its refusal
+   * (`approval_required`, `too_many_devices`), or was made by `account.link`.
+   */
+  async loginByTicket(
+    ticket: string,
+    { replace }: Readonly<{ replace?: string }> = {},
+  ): Promise<Tokens> {
+    await this.#restore();
+    return this.#admitted({ ticket, ...(replace === undefined ? {} : { replace }) });
+  }
+
+  async #admitted(body: object): Promise<Tokens> {
+    const tokens = await this.#rest.send<Tokens>('POST', '/v1/auth/tokens', body);
+    const { accessToken: token, refreshToken, userId, deviceId, expiresAt } = tokens;
+    this.#tokens.set({ token, refreshToken, userId, deviceId, expiresAt });
     return tokens;
   }
 
   /** Goes on with a new access token for the same device, without reconnecting. */
   async refresh(token: string): Promise<void> {
     await this.#link.request('auth.refresh', { v: 1, token });
-    if (this.#session) this.#session = { ...this.#session, token };
-    this.#storage.put(SESSION_KEY, this.#session);
+    if (this.#session) this.#tokens.set({ ...this.#session, token });
+  }
+
+  /** Ends this device's session here and on the server, and disconnects. */
+  async logout(): Promise<void> {
+    await this.#restore();
+    try {
+      await this.#rest.send('POST', '/v1/auth/logout', {});
+    } catch (error) {
+      if (!(error instanceof ScriptaError) || error.code !== 'unauthorized') throw error;
+    }
+    this.#tokens.set(undefined);
+    await this.close();
   }
 
   /** Connects, and stays connected. Resolves when facts arrive live; rejects when refused. */
@@ -171,8 +215,9 @@ export class Scripta {
       throw new ScriptaError({ code: 'unauthorized', message, retryable: false });
     }
     if (this.#state === 'live') return;
-    const live = this.#whenLive();
+    const live = whenLive(this.#emitter);
     if (this.#state === 'closed') {
+      this.#tokens.watch();
       this.#emitter.emit('state', 'connecting');
       this.#link.open();
     }
@@ -181,6 +226,7 @@ export class Scripta {
 
   /** Disconnects. What waits in the outbox is kept by the storage. */
   async close(): Promise<void> {
+    this.#tokens.rest();
     this.#delivery.stop();
     this.#link.close();
     this.#outbox.abandon(closed());
@@ -268,44 +314,6 @@ export class Scripta {
     return this.#uncounted('receipt.mark', `marks:${conversationId}`, data);
   }
 
-  me(): Promise<Person> {
-    return this.#rest.get('/v1/me');
-  }
-
-  user(userId: string): Promise<Person> {
-    return this.#rest.get(`/v1/users/${userId}`);
-  }
-
-  /** A page of the conversation list, newest first. */
-  conversations(query: Query = {}): Promise<PageOf<ConversationItem>> {
-    return this.#rest.get('/v1/conversations', query);
-  }
-
-  conversation(conversationId: string, query: Query = {}): Promise<ConversationItem> {
-    return this.#rest.get(`/v1/conversations/${conversationId}`, query);
-  }
-
-  members(conversationId: string, query: Query = {}): Promise<PageOf<Member>> {
-    return this.#rest.get(`/v1/conversations/${conversationId}/members`, query);
-  }
-
-  /** A page of facts, in the order of the conversation. */
-  async history(conversationId: string, range: Range = {}): Promise<PageOf<Fact>> {
-    const page = await this.#page(conversationId, range);
-    this.#delivery.chains.read(page.items);
-    return page;
-  }
-
-  #page(conversationId: string, range: Range): Promise<PageOf<Fact>> {
-    return this.#rest.get(`/v1/conversations/${conversationId}/messages`, range);
-  }
-
-  /** Who got a message and who read it. */
-  receipts(conversationId: string, messageId: string, query: Query = {}): Promise<unknown> {
-    const path = `/v1/conversations/${conversationId}/messages/${messageId}/receipts`;
-    return this.#rest.get(path, query);
-  }
-
   #command(
     name: string,
     data: Readonly<{ conversationId: string } & Record<string, unknown>>,
@@ -339,29 +347,11 @@ export class Scripta {
     const kept = await this.#storage.load();
     this.#outbox.restore(kept);
     this.#delivery.restore(kept);
-    // Written by `login` and `refresh` only.
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    this.#session ??= kept.get(SESSION_KEY) as Session | undefined;
-  }
-
-  #whenLive(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const stop = [
-        this.on('state', (state) => {
-          if (state === 'live') done(resolve);
-          if (state === 'closed') done(() => reject(closed()));
-        }),
-        this.on('refused', (error) => done(() => reject(error))),
-      ];
-      const done = (settle: () => void) => {
-        for (const off of stop) off();
-        settle();
-      };
-    });
+    this.#tokens.restore(kept);
   }
 
   #welcome({ userId, deviceId }: Readonly<{ userId: string; deviceId: string }>): void {
-    if (this.#session) this.#session = { ...this.#session, userId, deviceId };
+    if (this.#session) this.#tokens.set({ ...this.#session, userId, deviceId });
     this.#delivery.resume();
     this.#outbox.open();
   }
@@ -369,8 +359,36 @@ export class Scripta {
   #down(next: 'retrying' | 'over', error: ScriptaError): void {
     this.#outbox.close();
     this.#delivery.stop();
+    if (next === 'over' && error.code === 'unauthorized' && this.#session?.refreshToken) {
+      this.#emitter.emit('state', 'connecting');
+      void this.#renewed(error);
+      return;
+    }
+    this.#over(next, error);
+  }
+
+  /** The token is over: goes on with a new one, or is over as well. */
+  async #renewed(error: ScriptaError): Promise<void> {
+    const isNew = await this.#tokens.changePatiently(() => this.#state === 'connecting');
+    if (this.#state !== 'connecting') return;
+    if (isNew) this.#link.open();
+    else this.#over('over', error);
+  }
+
+  /** Shows a new token where the connection stands; where it does not, the next one shows it. */
+  async #tell(token: string): Promise<void> {
+    if (this.#state !== 'live' && this.#state !== 'resuming') return;
+    // Refused or lost, the connection ends with its old token, and comes back with the new.
+    await this.#link.request('auth.refresh', { v: 1, token }).catch(() => undefined);
+  }
+
+  #over(next: 'retrying' | 'over', error: ScriptaError): void {
+    if (next === 'over') {
+      this.#tokens.rest();
+      // Why comes first: who waits for a connection is told the reason.
+      this.#emitter.emit('refused', error);
+    }
     this.#emitter.emit('state', next === 'over' ? 'closed' : 'connecting');
-    if (next === 'over') this.#emitter.emit('refused', error);
   }
 }
 

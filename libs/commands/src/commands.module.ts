@@ -12,10 +12,12 @@ import {
   Timer,
   Views,
 } from '#platform';
+import { AccountNews } from './account-news.js';
 import { OtherStreams } from './beforehand.js';
 import { Claims } from './claims.js';
 import { CommandDoor } from './command-door.js';
 import { commandHandlers } from './commands.js';
+import { People } from './people.js';
 import { CONFIG, PORTS, type Ports } from './ports.js';
 import { PolicyRunner } from './policy-runner.js';
 import { ReceiptsDoor } from './receipts-door.js';
@@ -35,7 +37,10 @@ const provided = (ports: Ports): Provider[] => [
   { provide: Timer, useValue: ports.timer },
   {
     provide: AccessTokens,
-    useValue: new AccessTokens(ports.keys, ports.clock, ports.config.ACCESS_TOKEN_TTL_S),
+    useValue: new AccessTokens(ports.keys, ports.clock, ports.config.ACCESS_TOKEN_TTL_S, {
+      rotationS: ports.config.ACCESS_KEY_ROTATION_S,
+      generation: ports.config.ACCESS_KEY_GENERATION,
+    }),
   },
 ];
 
@@ -44,7 +49,16 @@ const provided = (ports: Ports): Provider[] => [
 export class CommandsModule {
   /** Stands on ports that the process has opened, and closes when it ends. */
   static on(ports: Ports): DynamicModule {
-    const own = [Streams, Claims, OtherStreams, CommandDoor, ReceiptsDoor, PolicyRunner];
+    const own = [
+      Streams,
+      Claims,
+      OtherStreams,
+      CommandDoor,
+      ReceiptsDoor,
+      PolicyRunner,
+      People,
+      AccountNews,
+    ];
     const offered = provided(ports);
     return {
       module: CommandsModule,

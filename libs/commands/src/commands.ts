@@ -1,13 +1,31 @@
+import canonicalize from 'canonicalize';
 import { z } from 'zod';
 import {
   AddMembers,
   audience,
+  BlockPerson,
+  ChangePhone,
+  ChangePreferences,
+  ChangePrivacy,
+  ChangeProfile,
   ChooseUsername,
   claim,
+  DeactivateAccount,
+  DeleteAccount,
+  EndSession,
+  EndSessions,
+  GrantRole,
+  HoldLogin,
+  NoteRefusedLogin,
+  RemoveDevice,
+  RenameDevice,
+  ScheduleDeletion,
+  StartSession,
+  UnblockPerson,
+  WithdrawRole,
   conversation,
   FollowBroadcast,
   LeaveConversation,
-  LinkDevice,
   MakeClaim,
   RegisterUser,
   ReleaseClaim,
@@ -23,7 +41,18 @@ import {
 } from '#domain';
 import { directConversationOf, uuidOf } from '#platform';
 import { handled } from './handled.js';
-import { ADD_MEMBERS_MAX, id, name, people, START_MEMBERS_MAX, text, username } from './inputs.js';
+import {
+  ADD_MEMBERS_MAX,
+  id,
+  name,
+  people,
+  preferences,
+  privacy,
+  profile,
+  START_MEMBERS_MAX,
+  text,
+  username,
+} from './inputs.js';
 
 /** A command's meta while its stream, and so the id of its event, is still to be found. */
 export type Draft = Omit<CommandMeta, 'eventId'>;
@@ -66,13 +95,36 @@ const inAudience = <I extends z.ZodType<About>>(input: I, Made: Making<z.infer<I
   toCommand: (data: z.infer<I>, meta: CommandMeta) => new Made(data, meta),
 });
 
+/** Days in which a person may come back before their account is deleted. */
+export const DELETION_GRACE_DAYS = 30;
+const DELETION_GRACE_MS = DELETION_GRACE_DAYS * 86_400_000;
+
+const streamOfActor = (_data: object, { actor }: Draft) => `user-${actor}`;
+
 const ofActor = <D extends object>(
   input: z.ZodType<D>,
   Made: Making<D & Readonly<{ userId: string }>>,
 ) => ({
   input,
-  streamOf: (_data: D, { actor }: Draft) => `user-${actor}`,
+  streamOf: streamOfActor,
   toCommand: (data: D, meta: CommandMeta) => new Made({ ...data, userId: meta.actor }, meta),
+});
+
+/** About somebody else, and the direct conversation with them. */
+const withPerson = (
+  Made: Making<Readonly<{ userId: string; blocked: string; conversationId: string }>>,
+  mustExist: boolean,
+) => ({
+  input: z.strictObject({ userId: id }),
+  beforehand: async (data: Readonly<{ userId: string }>, _meta: Draft, ask: Beforehand) => {
+    if (mustExist) await ask.mustExist([data.userId]);
+    return data;
+  },
+  streamOf: streamOfActor,
+  toCommand: ({ userId: blocked }: Readonly<{ userId: string }>, meta: CommandMeta) => {
+    const conversationId = directConversationOf(meta.actor, blocked);
+    return new Made({ userId: meta.actor, blocked, conversationId }, meta);
+  },
 });
 
 const conversationOnly = z.strictObject({ conversationId: id });
@@ -134,6 +186,41 @@ export const COMMANDS = {
   'broadcast.follow': inAudience(conversationOnly, FollowBroadcast),
   'broadcast.unfollow': inAudience(conversationOnly, UnfollowBroadcast),
   'user.rename': ofActor(z.strictObject({ name }), RenameUser),
+  'profile.change': ofActor(profile, ChangeProfile),
+  'privacy.change': ofActor(privacy, ChangePrivacy),
+  'preferences.change': {
+    ...ofActor(z.strictObject({ changes: z.string() }), ChangePreferences),
+    input: preferences,
+    beforehand: (data: z.infer<typeof preferences>) =>
+      Promise.resolve({ changes: canonicalize(data) ?? '{}' }),
+  },
+  'person.block': withPerson(BlockPerson, true),
+  'person.unblock': withPerson(UnblockPerson, false),
+  'device.rename': ofActor(z.strictObject({ deviceId: id, name }), RenameDevice),
+  'device.remove': ofActor(z.strictObject({ deviceId: id }), RemoveDevice),
+  'session.revoke': {
+    input: z.strictObject({ sessionId: id }),
+    streamOf: streamOfActor,
+    toCommand: (data: Readonly<{ sessionId: string }>, meta: CommandMeta) =>
+      new EndSession({ ...data, userId: meta.actor, reason: 'revoked' }, meta),
+  },
+  /** All but the caller's own. */
+  'sessions.revoke': {
+    input: z.strictObject({}),
+    streamOf: streamOfActor,
+    toCommand: (_data: object, meta: CommandMeta) =>
+      new EndSessions({ userId: meta.actor, exceptDevice: meta.device, reason: 'revoked' }, meta),
+  },
+  'account.deactivate': ofActor(z.strictObject({}), DeactivateAccount),
+  /** After a time of grace, in which a login takes it back. */
+  'account.delete': {
+    input: z.strictObject({}),
+    streamOf: streamOfActor,
+    toCommand: (_data: object, meta: CommandMeta) => {
+      const dueAt = new Date(Date.parse(meta.at) + DELETION_GRACE_MS).toISOString();
+      return new ScheduleDeletion({ userId: meta.actor, dueAt }, meta);
+    },
+  },
   'username.choose': {
     ...ofActor(z.strictObject({ username, claim: z.string() }), ChooseUsername),
     input: z.strictObject({ username }),
@@ -160,7 +247,24 @@ export const commandHandlers = [
   handled(RegisterUser, user),
   handled(RenameUser, user),
   handled(ChooseUsername, user),
-  handled(LinkDevice, user),
+  handled(ChangeProfile, user),
+  handled(ChangePhone, user),
+  handled(ChangePrivacy, user),
+  handled(ChangePreferences, user),
+  handled(BlockPerson, user),
+  handled(UnblockPerson, user),
+  handled(StartSession, user),
+  handled(EndSession, user),
+  handled(EndSessions, user),
+  handled(RenameDevice, user),
+  handled(RemoveDevice, user),
+  handled(NoteRefusedLogin, user),
+  handled(HoldLogin, user),
+  handled(DeactivateAccount, user),
+  handled(ScheduleDeletion, user),
+  handled(DeleteAccount, user),
+  handled(GrantRole, user),
+  handled(WithdrawRole, user),
   handled(MakeClaim, claim),
   handled(ReleaseClaim, claim),
 ];

@@ -1,3 +1,4 @@
+export * from './account-news.js';
 export * from './answered.js';
 export * from './checked.js';
 export * from './claims.js';
@@ -9,6 +10,7 @@ export type { Accepted } from './held.js';
 export * from './inputs.js';
 export type { Marking } from './mark-rows.js';
 export * from './open-ports.js';
+export { People } from './people.js';
 export * from './policy-runner.js';
 export * from './ports.js';
 export * from './receipts-door.js';

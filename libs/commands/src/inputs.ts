@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { VISIBILITIES } from '#domain';
 
 /** Bytes of one message's text in UTF-8 (abuse 13): an event stays well under the log's 1 MiB. */
 export const TEXT_BYTES_MAX = 65_536;
@@ -62,3 +63,51 @@ export const people = (max: number) => z.array(id).min(1).max(max);
 
 /** A place in a conversation. */
 export const seq = z.int().min(0);
+
+/** Characters of what a person says about themselves. */
+export const ABOUT_CHARS_MAX = 500;
+/** Characters of the reference to a picture. */
+export const AVATAR_CHARS_MAX = 256;
+/** Settings that one change carries, and the characters of one that is a text. */
+const PREFERENCES_MAX = 64;
+const PREFERENCE_CHARS_MAX = 512;
+
+/** What is given of a profile; an empty text takes it away. */
+export const profile = z
+  .strictObject({
+    about: wellFormed.max(ABOUT_CHARS_MAX).optional(),
+    avatar: z
+      .string()
+      .regex(/^[\w./:@-]*$/, { error: 'Must be the reference of a picture.' })
+      .max(AVATAR_CHARS_MAX)
+      .optional(),
+  })
+  .refine((given) => Object.keys(given).length > 0, { error: 'Name what is to change.' });
+
+const visibility = z.enum(VISIBILITIES).optional();
+
+/** What is given of who may see and do what. */
+export const privacy = z
+  .strictObject({
+    lastSeen: visibility,
+    typing: visibility,
+    receipts: visibility,
+    about: visibility,
+    avatar: visibility,
+    adding: visibility,
+    writing: visibility,
+    login: z.enum(['code', 'approval']).optional(),
+  })
+  .refine((given) => Object.keys(given).length > 0, { error: 'Name what is to change.' });
+
+/** Settings of apps by dotted names; null takes one away. */
+export const preferences = z
+  .record(
+    z.string().regex(/^[a-z][\w.-]{0,63}$/i, {
+      error: 'Begins with a letter, then letters, digits, dots.',
+    }),
+    z.union([wellFormed.max(PREFERENCE_CHARS_MAX), z.number(), z.boolean(), z.null()]),
+  )
+  .refine((given) => Object.keys(given).length <= PREFERENCES_MAX, {
+    error: `At most ${PREFERENCES_MAX} settings at once.`,
+  });

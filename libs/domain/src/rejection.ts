@@ -2,6 +2,7 @@
 export const REJECTION_CODES = [
   'already_exists',
   'already_a_member',
+  'approval_required',
   'bad_request',
   'behind',
   'code_expired',
@@ -15,6 +16,7 @@ export const REJECTION_CODES = [
   'rate_limited',
   'resync_required',
   'too_large',
+  'too_many_devices',
   'unauthorized',
   'unavailable',
   'unknown_event',

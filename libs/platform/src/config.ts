@@ -32,7 +32,19 @@ export const configSchema = z.object({
   MASTER_KEY: text('').describe(
     'Base64 of 32 bytes that wrap all keys. Empty: made once in DATA_DIR/keys/master.key.',
   ),
-  ACCESS_TOKEN_TTL_S: count(86_400).describe('Seconds an access token lives.'),
+  ACCESS_TOKEN_TTL_S: count(600).describe('Seconds an access token lives.'),
+  ACCESS_KEY_ROTATION_S: count(2_592_000).describe(
+    'Seconds a signing key is used for; it is believed for as long again.',
+  ),
+  ACCESS_KEY_GENERATION: count(1).describe(
+    'Raise it on all processes, and every access token from before is refused at once.',
+  ),
+  REFRESH_TOKEN_TTL_S: count(5_184_000).describe(
+    'Seconds after which a session ends that was not refreshed.',
+  ),
+  PLACE_HEADER: text('').describe(
+    'Header of a trusted proxy with the coarse place of a caller, such as cf-ipcountry.',
+  ),
   API_KEYS: text('').describe('Comma-separated keys; when set, `X-Api-Key` must be one of them.'),
   TEST_NUMBERS: text('').describe(
     'PREFIX:CODE: phone numbers that begin with PREFIX always get CODE and no message is sent.',

@@ -25,6 +25,7 @@ export * from './redis-rate-limiter.js';
 export * from './rejections.js';
 export * from './spans.js';
 export * from './subscription.js';
+export * from './refresh-tokens.js';
 export * from './tokens.js';
 export * from './upcasters.js';
 export * from './uuid.js';

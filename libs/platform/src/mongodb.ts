@@ -121,6 +121,24 @@ export class MongoOperations extends Operations {
     });
   }
 
+  override async change<D extends object>(
+    collection: string,
+    id: string,
+    where: Readonly<Record<string, unknown>>,
+    set: Readonly<Record<string, unknown>>,
+  ) {
+    return attempt(async () => {
+      const found: unknown = await this.#collection(collection).findOneAndUpdate(
+        { ...where, _id: id },
+        { $set: set },
+        { returnDocument: 'after' },
+      );
+      // The caller names the shape of its own collection.
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+      return (found as (D & { _id: string }) | null) ?? undefined;
+    });
+  }
+
   override async take<D extends object>(collection: string, id: string) {
     return attempt(async () => {
       const found: unknown = await this.#collection(collection).findOneAndDelete({ _id: id });

@@ -101,4 +101,17 @@ export const QUERIES = {
     sort: { position: -1 },
     limit,
   }),
+  /** What happened to a person's account before a place in the log, newest first. */
+  noticesBefore: (userId: string, position: number, limit: number) => ({
+    view: 'security',
+    filter: { userId, position: { $lt: position } },
+    sort: { position: -1 },
+    limit,
+  }),
+  /** Sessions that ended since a time. */
+  revokedSince: (at: string) => ({
+    view: 'revocations',
+    filter: { at: { $gte: at } },
+    sort: { at: 1 },
+  }),
 } as const satisfies Readonly<Record<string, (...asked: never[]) => ViewQuery>>;

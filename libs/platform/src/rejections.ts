@@ -10,6 +10,7 @@ const later = (http: number): Refusal => ({ http, retryable: true });
 export const REJECTION_STATUS: Readonly<Record<RejectionCode, Refusal>> = {
   already_a_member: final(409),
   already_exists: final(409),
+  approval_required: later(403),
   bad_request: final(400),
   behind: later(503),
   code_expired: final(401),
@@ -23,6 +24,7 @@ export const REJECTION_STATUS: Readonly<Record<RejectionCode, Refusal>> = {
   rate_limited: later(429),
   resync_required: final(409),
   too_large: final(413),
+  too_many_devices: final(409),
   unauthorized: final(401),
   unavailable: later(503),
   unknown_event: final(400),

@@ -1,11 +1,13 @@
 import { createPrivateKey, randomUUID } from 'node:crypto';
-import { SignJWT } from 'jose';
+import { createLocalJWKSet, jwtVerify, SignJWT } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { MemoryKeys, SteppedClock } from '#testing';
 import { AccessTokens } from './tokens.js';
 
 const TTL_S = 3_600;
-const who = { userId: randomUUID(), deviceId: randomUUID() };
+/** Of the first generation, and the stretch in which the stepped clock begins. */
+const KID = `1.${Math.floor(new SteppedClock().now() / 1_000 / 2_592_000)}`;
+const who = { userId: randomUUID(), deviceId: randomUUID(), sessionId: randomUUID() };
 
 const issuer = () => {
   const [keys, clock] = [new MemoryKeys(), new SteppedClock()];
@@ -17,7 +19,7 @@ const signerOf = (keys: MemoryKeys) =>
   createPrivateKey({
     key: Buffer.concat([
       Buffer.from('302e020100300506032b657004220420', 'hex'),
-      keys.derive('access-token'),
+      keys.derive(`access-token:${KID}`),
     ]),
     format: 'der',
     type: 'pkcs8',
@@ -53,10 +55,13 @@ describe('an access token', () => {
   it('[abuse 86] [abuse 87] with wrong claims is refused, though our key signed it', async () => {
     const { keys, clock, tokens } = issuer();
     const nowS = Math.floor(clock.now() / 1_000);
-    const sound = { sub: who.userId, did: who.deviceId, iss: 'scripta', aud: 'scripta' };
+    const { userId: sub, deviceId: did, sessionId: sid } = who;
+    const sound = { sub, did, sid, iss: 'scripta', aud: 'scripta' };
     const life = { iat: nowS, exp: nowS + TTL_S };
-    const made = (claims: object, typ = 'at+jwt') =>
-      new SignJWT({ ...claims }).setProtectedHeader({ alg: 'EdDSA', typ }).sign(signerOf(keys));
+    const made = (claims: object, typ = 'at+jwt', kid = KID) =>
+      new SignJWT({ ...claims })
+        .setProtectedHeader({ alg: 'EdDSA', typ, kid })
+        .sign(signerOf(keys));
     expect(await tokens.verify(await made({ ...sound, ...life }))).toMatchObject(who);
     const wrong = [
       await made({ ...sound, ...life, aud: 'elsewhere' }),
@@ -69,8 +74,48 @@ describe('an access token', () => {
       await made({ ...sound, ...life, did: undefined }),
       await made({ ...sound, ...life, did: 7 }),
       await made({ ...sound, ...life, sub: undefined }),
+      await made({ ...sound, ...life, sid: undefined }),
+      await made({ ...sound, ...life }, 'at+jwt', '1.0'),
+      await made({ ...sound, ...life }, 'at+jwt', '../../etc/passwd'),
     ];
     for (const token of wrong) await expect(tokens.verify(token)).rejects.toEqual(unauthorized);
+  });
+
+  it('[abuse 91] is believed after its key was changed, as long as it lives', async () => {
+    const [keys, clock] = [new MemoryKeys(), new SteppedClock()];
+    const rotation = { rotationS: TTL_S, generation: 1 };
+    const tokens = new AccessTokens(keys, clock, TTL_S, rotation);
+    const old = await tokens.issue(who);
+    const [first] = tokens.publicKeys();
+    clock.pass(TTL_S * 1_000 - 1);
+    const young = await tokens.issue(who);
+    clock.pass(1);
+    expect(tokens.publicKeys()[0]?.kid).not.toBe(first?.kid);
+    expect(await tokens.verify(young.token)).toMatchObject(who);
+    expect(tokens.publicKeys().map(({ kid }) => kid)).toContain(first?.kid);
+    clock.pass(2 * TTL_S * 1_000);
+    for (const { token } of [old, young])
+      await expect(tokens.verify(token)).rejects.toEqual(unauthorized);
+  });
+
+  it('[abuse 91] is dead at once when the generation of keys is raised', async () => {
+    const { keys, clock, tokens } = issuer();
+    const { token } = await tokens.issue(who);
+    const raised = new AccessTokens(keys, clock, TTL_S, { rotationS: 2_592_000, generation: 2 });
+    await expect(raised.verify(token)).rejects.toEqual(unauthorized);
+  });
+
+  it('is verified by others with the public keys', async () => {
+    const { tokens } = issuer();
+    const { token } = await tokens.issue(who);
+    const { payload } = await jwtVerify(
+      token,
+      createLocalJWKSet({ keys: [...tokens.publicKeys()] }),
+      {
+        currentDate: new Date(new SteppedClock().now()),
+      },
+    );
+    expect(payload.sub).toBe(who.userId);
   });
 
   it('[abuse 90] of 20 kB is refused unread', async () => {

@@ -21,42 +21,68 @@ const TOKEN_CHARS_MAX = 4_096;
 export type Who = Readonly<{ userId: string; deviceId: string }>;
 
 /** What an access token says. */
-export type AccessClaims = Who & Readonly<{ expiresAtMs: number }>;
+export type AccessClaims = Who & Readonly<{ sessionId: string; expiresAtMs: number }>;
+
+/** How keys change: `rotationS` seconds each is used for, `generation` to end all at once. */
+export type KeyRotation = Readonly<{ rotationS: number; generation: number }>;
+
+/** A public key as RFC 7517 and RFC 8037 write it. */
+export type PublicJwk = Readonly<{
+  kty: 'OKP';
+  crv: 'Ed25519';
+  x: string;
+  kid: string;
+  alg: 'EdDSA';
+  use: 'sig';
+}>;
+
+type SigningKey = Readonly<{ kid: string; own: KeyObject; shown: KeyObject }>;
 
 const refuse = (): never =>
   reject('unauthorized', 'The access token is missing, expired or not valid here; log in again.');
 
 /**
- * Access tokens: JWT signed with Ed25519 under a key derived from the master key, so that every
- * process can verify without asking anyone. The algorithm and the key are ours, never the token's.
+ * Access tokens: JWT signed with Ed25519. The key of each stretch of time is derived from the master
+ * key, so that every process signs and verifies without asking anyone; a token is believed under
+ * the key of now, of the stretch before and of the one after. Algorithm and key are ours, never the
+ * token's: its `kid` only chooses among these three.
  */
 export class AccessTokens {
-  readonly #privateKey: KeyObject;
-  readonly #publicKey: KeyObject;
+  readonly #keys = new Map<string, SigningKey>();
   readonly #verified = new Map<string, AccessClaims>();
+  readonly #rotation: KeyRotation;
 
   constructor(
-    keys: Keys,
+    private readonly keys: Keys,
     private readonly clock: Clock,
     private readonly ttlS: number,
+    rotation: KeyRotation = { rotationS: 2_592_000, generation: 1 },
   ) {
-    const key = Buffer.concat([PKCS8_ED25519, keys.derive('access-token')]);
-    this.#privateKey = createPrivateKey({ key, format: 'der', type: 'pkcs8' });
-    this.#publicKey = createPublicKey(this.#privateKey);
+    // A token outlives the stretch it was made in at most into the next one.
+    this.#rotation = { ...rotation, rotationS: Math.max(rotation.rotationS, ttlS) };
   }
 
-  /** A token for a device of a person, and when it ends. */
-  async issue({ userId, deviceId }: Who): Promise<{ token: string; expiresAtMs: number }> {
+  /** A token for a session of a device of a person, and when it ends. */
+  async issue({ userId, deviceId, sessionId }: Who & Readonly<{ sessionId: string }>) {
     const issuedS = Math.floor(this.clock.now() / 1_000);
-    const token = await new SignJWT({ did: deviceId })
-      .setProtectedHeader({ alg: 'EdDSA', typ: TYPE })
+    const { kid, own } = this.#key(this.#stretch());
+    const token = await new SignJWT({ did: deviceId, sid: sessionId })
+      .setProtectedHeader({ alg: 'EdDSA', typ: TYPE, kid })
       .setSubject(userId)
       .setIssuer(ISSUER)
       .setAudience(AUDIENCE)
       .setIssuedAt(issuedS)
       .setExpirationTime(issuedS + this.ttlS)
-      .sign(this.#privateKey);
+      .sign(own);
     return { token, expiresAtMs: (issuedS + this.ttlS) * 1_000 };
+  }
+
+  /** The public keys under which a token may be signed now, for others to verify by. */
+  publicKeys(): readonly PublicJwk[] {
+    return this.#current().map(({ kid, shown }) => {
+      const { x = '' } = shown.export({ format: 'jwk' });
+      return { kty: 'OKP', crv: 'Ed25519', x, kid, alg: 'EdDSA', use: 'sig' };
+    });
   }
 
   /** Who a token speaks for. Throws `unauthorized`, always in the same words. */
@@ -80,18 +106,43 @@ export class AccessTokens {
   }
 
   async #read(token: string): Promise<AccessClaims> {
-    const { payload } = await jwtVerify(token, this.#publicKey, {
+    const keyOf = ({ kid }: Readonly<{ kid?: string | undefined }>): KeyObject =>
+      this.#current().find((key) => key.kid === kid)?.shown ?? refuse();
+    const { payload } = await jwtVerify(token, keyOf, {
       algorithms: ['EdDSA'],
       issuer: ISSUER,
       audience: AUDIENCE,
       typ: TYPE,
-      requiredClaims: ['sub', 'exp', 'iat', 'did'],
+      requiredClaims: ['sub', 'exp', 'iat', 'did', 'sid'],
       maxTokenAge: this.ttlS + CLOCK_SKEW_S,
       clockTolerance: CLOCK_SKEW_S,
       currentDate: new Date(this.clock.now()),
     }).catch(refuse);
-    const { sub, did, exp } = payload;
-    if (typeof sub !== 'string' || typeof did !== 'string' || exp === undefined) return refuse();
-    return { userId: sub, deviceId: did, expiresAtMs: exp * 1_000 };
+    const { sub, did, sid, exp } = payload;
+    if (sub === undefined || exp === undefined) return refuse();
+    if (typeof did !== 'string' || typeof sid !== 'string') return refuse();
+    return { userId: sub, deviceId: did, sessionId: sid, expiresAtMs: exp * 1_000 };
+  }
+
+  /** The keys of now, of before and of after. */
+  #current(): readonly SigningKey[] {
+    const now = this.#stretch();
+    return [now, now - 1, now + 1].map((stretch) => this.#key(stretch));
+  }
+
+  #stretch(): number {
+    return Math.floor(this.clock.now() / 1_000 / this.#rotation.rotationS);
+  }
+
+  #key(stretch: number): SigningKey {
+    const kid = `${this.#rotation.generation}.${stretch}`;
+    let key = this.#keys.get(kid);
+    if (!key) {
+      const der = Buffer.concat([PKCS8_ED25519, this.keys.derive(`access-token:${kid}`)]);
+      const own = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+      key = { kid, own, shown: createPublicKey(own) };
+      this.#keys.set(kid, key);
+    }
+    return key;
   }
 }

@@ -65,6 +65,13 @@ export abstract class Operations {
   ): Promise<readonly (D & { _id: string })[]>;
   /** Removes all that a filter meets. */
   abstract clear(collection: string, filter: Query['filter']): Promise<void>;
+  /** Sets fields where the document has the values of `where`; gives it as it then stands. */
+  abstract change<D extends object>(
+    collection: string,
+    id: string,
+    where: Readonly<Record<string, unknown>>,
+    set: Readonly<Record<string, unknown>>,
+  ): Promise<(D & { _id: string }) | undefined>;
   /** Removes and gives what was there: of two callers one gets it. */
   abstract take<D extends object>(
     collection: string,

@@ -168,6 +168,21 @@ export class MemoryOperations extends Operations {
     return Promise.resolve(this.#at<D>(`${collection}/${id}`));
   }
 
+  override change<D extends object>(
+    collection: string,
+    id: string,
+    where: Readonly<Record<string, unknown>>,
+    set: Readonly<Record<string, unknown>>,
+  ) {
+    const document = this.#documents.get(`${collection}/${id}`);
+    const isMeant =
+      document &&
+      Object.entries(where).every(([name, value]) => Reflect.get(document, name) === value);
+    if (!isMeant) return Promise.resolve(undefined);
+    Object.assign(document, set);
+    return Promise.resolve(this.#at<D>(`${collection}/${id}`));
+  }
+
   override take<D extends object>(collection: string, id: string) {
     const taken = this.#at<D>(`${collection}/${id}`);
     this.#documents.delete(`${collection}/${id}`);

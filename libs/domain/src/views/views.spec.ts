@@ -291,6 +291,10 @@ describe('The people', () => {
   it('have a name, a username and devices, and never show a phone number', () => {
     const view = people(past).get('ada');
     expect(view).toEqual({
+      privacy: {},
+      preferences: {},
+      blocked: [],
+      roles: [],
       name: 'Ada L.',
       username: 'ada',
       registeredAt: AT,

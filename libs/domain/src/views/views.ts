@@ -2,7 +2,17 @@ import { conversations } from './conversations.js';
 import { history } from './history.js';
 import { members } from './members.js';
 import { receipts } from './receipts.js';
+import { revocations } from './revocations.js';
+import { security } from './security.js';
 import { users } from './users.js';
 
 /** Every read model the projector keeps in the database `views`; rebuildable from the log. */
-export const VIEWS = { history, conversations, members, receipts, users } as const;
+export const VIEWS = {
+  history,
+  conversations,
+  members,
+  receipts,
+  users,
+  security,
+  revocations,
+} as const;

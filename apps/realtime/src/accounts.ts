@@ -1,0 +1,31 @@
+import { Injectable } from '@nestjs/common';
+import { AccountNews } from '#commands';
+import { noticeOf, type Recorded, type UserEvent } from '#domain';
+import { Connections } from './connections.js';
+
+/** Tells people's devices what happens to their accounts, and closes those whose session ended. */
+@Injectable()
+export class Accounts {
+  constructor(
+    private readonly news: AccountNews,
+    private readonly connections: Connections,
+  ) {}
+
+  /** Nest calls it before the door opens. */
+  onModuleInit(): void {
+    this.news.on((event) => this.#hear(event));
+  }
+
+  #hear(event: Recorded<UserEvent>): void {
+    const { type, data } = event;
+    const notice = noticeOf(event);
+    if (notice)
+      for (const connection of this.connections.of(data.userId))
+        connection.socket.emit('account', notice);
+    if (type !== 'SessionRevoked') return;
+    for (const connection of this.connections.of(data.userId)) {
+      if (connection.sessionId === data.sessionId)
+        connection.close('unauthorized', 'The session has ended; log in again.');
+    }
+  }
+}
