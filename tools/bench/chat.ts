@@ -4,7 +4,7 @@ import { startPlatform, type Platform } from '../start/platform.js';
 import { percentilesMs, rounded, type Figures, type Measured, type Scale } from './figures.js';
 import type { Load, Order, Outcome, Report, Seat } from './load.js';
 import { watch, type Usage } from './machine.js';
-import { caughtUp, lagOf, Population, type Person } from './population.js';
+import { caughtUp, lagOf, Population, type Person, BENCH_SETTINGS } from './population.js';
 
 /** A run counts only if the read models are this close behind the log at its end (ms). */
 const LAG_MS_MAX = 1_000;
@@ -134,7 +134,7 @@ const measured = async (platform: Platform, load: Load): Promise<Measured> => {
 /** A chat on a platform of its own, the generator at the socket door's own port. */
 export const benchChat = async (chat: Chat, { isQuick }: Scale): Promise<Measured> => {
   const platform = await startPlatform({
-    env: { RATE_LIMIT_COMMANDS: 'false' },
+    env: BENCH_SETTINGS,
     print: (part, line) => process.stderr.write(`${part} | ${line}\n`),
   });
   try {

@@ -6,7 +6,7 @@ import { builtPath, type PartName } from '../start/programs.js';
 import { Generator, pidsOf, roomsOf } from './chat.js';
 import { median, rounded, type Figures, type Measured, type Scale } from './figures.js';
 import { residentKiBOf, watch } from './machine.js';
-import { caughtUp, Population, type Person } from './population.js';
+import { caughtUp, Population, type Person, BENCH_SETTINGS } from './population.js';
 
 /** Idle connections, and the conversations of each person. */
 const IDLE_CONNECTIONS = 2_000;
@@ -34,7 +34,7 @@ const onPlatform = async (
   measure: (platform: Platform, population: Population) => Promise<Measured>,
 ): Promise<Measured> => {
   const platform = await startPlatform({
-    env: { RATE_LIMIT_COMMANDS: 'false' },
+    env: BENCH_SETTINGS,
     print: (part, line) => process.stderr.write(`${part} | ${line}\n`),
   });
   try {

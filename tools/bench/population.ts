@@ -50,6 +50,12 @@ export const caughtUp = async (platform: Platform): Promise<void> => {
   }
 };
 
+/** No limits, and tokens that outlive a run: the generator changes none. */
+export const BENCH_SETTINGS = {
+  RATE_LIMIT_COMMANDS: 'false',
+  ACCESS_TOKEN_TTL_S: '86400',
+} as const;
+
 /** Fills a platform with valid events, sealed and appended as its own processes do it. */
 export class Population {
   readonly #store: EventStore;

@@ -48,9 +48,8 @@ export class Scripta extends Reads {
     });
     if (token !== undefined)
       this.#tokens.set({ token, userId: userId ?? '', deviceId: deviceId ?? '' }, false);
-    const shown = () => this.#session?.token;
-    const renew = () => this.#tokens.change();
-    this.#rest = new Rest(urls.rest, this.#runtime, { token: shown, renew }, fetch);
+    const tokens = { token: () => this.#session?.token, renew: () => this.#tokens.change() };
+    this.#rest = new Rest(urls.rest, this.#runtime, tokens, fetch);
     const port: LinkPort = {
       token: () => this.#session?.token ?? '',
       welcome: (who) => this.#welcome(who),
