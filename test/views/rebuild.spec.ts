@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Codec, PROJECTIONS, type LogEvent, type NewEvent } from '#platform';
+import { Codec, MongoOperations, PROJECTIONS, type LogEvent, type NewEvent } from '#platform';
 import { append, chatterOf, until } from '#testing';
 import { LiveProjection } from '../../apps/projector/src/projection.js';
+import { parkedOf, replay } from '../../tools/parked/parked.js';
 import { mend } from '../../tools/rebuild/mend.js';
 import { rebuild } from '../../tools/rebuild/rebuild.js';
 import { digestsOf, openStores, projectAll, type Stores } from './stores.js';
@@ -132,7 +133,7 @@ describe('a parked stream', () => {
   });
   afterAll(() => stores.end());
 
-  it('[V16] goes on once its events can be read, as if it had never waited', async () => {
+  it('[D16] [V16] goes on once its events can be read, as if it had never waited', async () => {
     const { ports, said } = stores;
     const { store, codec } = ports;
     const first = [...chatterOf({ seed: SEED, events: 300 })];
@@ -165,7 +166,13 @@ describe('a parked stream', () => {
       }
     })();
     const newer = { ...ports, codec: understood };
-    const waved = Object.values(await mend(newer, stream, { onProgress }));
+    const operations = new MongoOperations(stores.mongo);
+    const row = { ...parked[0], view: 'realtime' };
+    await operations.put('parked', `realtime:${stream}`, row);
+    const { folded, realtime } = await replay({ ...newer, operations }, stream, onProgress);
+    expect(realtime).toBe(true);
+    expect(await parkedOf({ ...newer, operations })).toEqual([]);
+    const waved = Object.values(folded);
     expect(waved.every((count) => count > 0)).toBe(true);
     const mended = await digestsOf(stores);
     expect(await ports.writer.parked('receipts')).toEqual([]);

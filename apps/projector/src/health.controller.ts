@@ -1,6 +1,13 @@
 import { Controller, Get, ServiceUnavailableException } from '@nestjs/common';
 import { LiveProjection, type Lag } from './projection.js';
 
+/** `parked`: streams that wait, by view; a view for which none waits is left out. */
+type Readiness = Readonly<{
+  status: 'ready';
+  views: Readonly<Record<string, Lag>>;
+  parked: Readonly<Record<string, number>>;
+}>;
+
 /** For who starts and watches the process. */
 @Controller()
 export class HealthController {
@@ -13,9 +20,11 @@ export class HealthController {
 
   /** Ready once it follows the log and knows how far behind each view is. */
   @Get('readyz')
-  async ready(): Promise<{ status: 'ready'; views: Readonly<Record<string, Lag>> }> {
+  async ready(): Promise<Readiness> {
     const views = await this.#known();
-    return { status: 'ready', views };
+    const waiting = Object.entries(this.projection.parked);
+    const parked = Object.fromEntries(waiting.map(([view, streams]) => [view, streams.length]));
+    return { status: 'ready', views, parked };
   }
 
   /**

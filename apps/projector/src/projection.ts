@@ -91,6 +91,11 @@ export class LiveProjection {
     );
   }
 
+  /** Streams that wait, by view, because an event of theirs could not be folded. */
+  get parked(): Readonly<Record<string, readonly string[]>> {
+    return this.#models.parked;
+  }
+
   /** Ends the batch under way. */
   async stop(): Promise<void> {
     this.#isStopped = true;

@@ -42,6 +42,7 @@ export class Following {
   async stop(): Promise<void> {
     const run = this.#run;
     this.#run = undefined;
+    this.loop.stop();
     await run?.stop();
   }
 

@@ -1,9 +1,11 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { PORTS, type Ports } from '#commands';
 import type { Recorded, ScriptaEvent } from '#domain';
-import { Codec, crashPoint, EventStore, type Checkpoint, type LogEvent } from '#platform';
+import { crashPoint, isOutage, waitOut, type Checkpoint, type LogEvent } from '#platform';
 import { ORIGIN } from './cursor.js';
 import { deliveriesOf, type Delivery } from './deliveries.js';
 import { emissionOf, type Emission } from './frames.js';
+import { Parking } from './parking.js';
 import { ReceiptNews } from './receipts.js';
 import { Rooms } from './rooms.js';
 
@@ -32,10 +34,10 @@ export class DeliveryLoop {
   #heardPosition = ORIGIN.position;
 
   constructor(
-    private readonly store: EventStore,
-    private readonly codec: Codec,
+    @Inject(PORTS) private readonly ports: Ports,
     private readonly rooms: Rooms,
     private readonly receipts: ReceiptNews,
+    private readonly parking: Parking,
   ) {}
 
   /** The last event that was handled. */
@@ -50,30 +52,61 @@ export class DeliveryLoop {
 
   /** Takes the log's end as where to begin: what came before is paged from the views. */
   async begin(): Promise<number | undefined> {
-    const head = await this.store.head(FOLLOWED_PREFIXES);
-    const heard = await this.store.head(HEARD_PREFIXES);
+    const head = await this.ports.store.head(FOLLOWED_PREFIXES);
+    const heard = await this.ports.store.head(HEARD_PREFIXES);
+    await this.parking.begin();
     if (!head) return undefined;
     this.#at = head;
     this.#heardPosition = Math.min(head.position, heard?.position ?? ORIGIN.position);
     return head.position;
   }
 
-  /** Handles events in order. One that cannot be read is left out, loudly; the others go on. */
+  /** Waits no longer for a store that is away. */
+  stop(): void {
+    this.parking.stop();
+  }
+
+  /** Handles events in order. One that cannot be told is parked with its stream; others go on. */
   async handle(events: readonly LogEvent[]): Promise<void> {
     const read = await Promise.all(events.map(async (event) => this.#read(event)));
     for (const [index, event] of read.entries()) {
-      if (event) this.#deliver(event);
-      const { position, id } = events[index] ?? { position: this.#at.position, id: '' };
-      this.#at = { position, eventId: id };
+      const logged = events[index];
+      if (!logged) continue;
+      if (event) this.#tell(event, logged);
+      this.#at = { position: logged.position, eventId: logged.id };
     }
   }
 
   async #read(event: LogEvent): Promise<Recorded<ScriptaEvent> | undefined> {
     try {
-      return await this.codec.decode(event, true);
+      return await this.ports.codec.decode(event, true);
     } catch (error) {
-      this.#logger.error(`Event ${event.id} at ${event.position} cannot be read: ${String(error)}`);
+      return this.#readAgain(event, error);
+    }
+  }
+
+  /** An outage parks nothing: all wait for it. */
+  async #readAgain(event: LogEvent, failure: unknown): Promise<Recorded<ScriptaEvent> | undefined> {
+    const log = (message: string) => this.#logger.warn(message);
+    const isStopped = () => this.parking.isStopped;
+    try {
+      if (!isOutage(failure)) throw failure;
+      return await waitOut({ ...this.ports, log, isStopped }, async () =>
+        this.ports.codec.decode(event, true),
+      );
+    } catch (error) {
+      if (isOutage(error)) throw error;
+      this.parking.park(event, error);
       return undefined;
+    }
+  }
+
+  #tell(event: Recorded<ScriptaEvent>, logged: LogEvent): void {
+    if (this.parking.waits(event)) return;
+    try {
+      this.#deliver(event);
+    } catch (error) {
+      this.parking.park(logged, error);
     }
   }
 

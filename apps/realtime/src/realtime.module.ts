@@ -14,6 +14,7 @@ import { Following } from './following.js';
 import { Inbox } from './inbox.js';
 import { Limits } from './limits.js';
 import { DeliveryLoop } from './loop.js';
+import { Parking } from './parking.js';
 import { ReceiptNews } from './receipts.js';
 import { Requests } from './requests.js';
 import { Resume } from './resume.js';
@@ -24,11 +25,14 @@ import { SocketGateway } from './socket.gateway.js';
 /** Says whether this process takes sockets and follows the log. */
 @Controller()
 export class ReadinessController {
-  constructor(private readonly gateway: SocketGateway) {}
+  constructor(
+    private readonly gateway: SocketGateway,
+    private readonly parking: Parking,
+  ) {}
 
   @Get('readyz')
   ready(): object {
-    if (this.gateway.isReady) return { status: 'ready' };
+    if (this.gateway.isReady) return { status: 'ready', parked: this.parking.count };
     throw new ServiceUnavailableException('The loop does not follow the log yet.');
   }
 
@@ -51,6 +55,7 @@ export class RealtimeModule {
         Rooms,
         Spans,
         ReceiptNews,
+        Parking,
         DeliveryLoop,
         Following,
         Cursors,

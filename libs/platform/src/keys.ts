@@ -19,6 +19,11 @@ export const keyObjectOf = (key: SubjectKey): KeyObject => {
 export const macOf = (key: SubjectKey, text: string): string =>
   createHmac('sha256', keyObjectOf(key)).update(text).digest('hex');
 
+/** The store of keys cannot be reached just now, which says nothing of any key: ask again. */
+export class KeysUnavailable extends Error {
+  override readonly name = 'KeysUnavailable';
+}
+
 /**
  * The keys of data subjects, apart from the log. Destroying a key erases all that was sealed under
  * it, everywhere.
@@ -26,7 +31,10 @@ export const macOf = (key: SubjectKey, text: string): string =>
 export abstract class Keys {
   /** The subject's key, made now if there never was one; `undefined` once destroyed. */
   abstract ensure(subject: string): Promise<SubjectKey | undefined>;
-  /** The key if it exists; answered from memory at once where possible. */
+  /**
+   * The key if it exists; answered from memory at once where possible. Throws `KeysUnavailable`
+   * while that cannot be known.
+   */
   abstract find(subject: string): SubjectKey | undefined | Promise<SubjectKey | undefined>;
   /** Overwrites the key in place and syncs; afterwards `find` gives nothing on any process. */
   abstract destroy(subject: string): Promise<void>;

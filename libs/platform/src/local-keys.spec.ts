@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { keysContract, SteppedClock } from '#testing';
 import { SystemClock, type Clock } from './clock.js';
+import { KeysUnavailable } from './keys.js';
 import { LocalKeys } from './local-keys.js';
 
 const SLOT_BYTES = 128;
@@ -54,6 +55,13 @@ describe('LocalKeys', () => {
     for (const path of [file, join(dataDir, 'keys', 'master.key')])
       expect((await stat(path)).mode & 0o777).toBe(0o600);
     expect(await readFile(join(dataDir, 'keys', 'master.key'))).toHaveLength(32);
+  });
+
+  it('[D16] says of a file that cannot be read that it is away, not that there is no key', async () => {
+    const keys = await LocalKeys.open({ dataDir, masterKey: '', warn }, new SystemClock());
+    // Without its file, as when the disk does not answer.
+    await keys.close();
+    expect(() => keys.find(randomUUID())).toThrow(KeysUnavailable);
   });
 
   it('never writes a secret in the clear', async () => {

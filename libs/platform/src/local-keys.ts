@@ -13,7 +13,7 @@ import {
   subjectAt,
   subjectBytes,
 } from './key-slots.js';
-import { Keys, type SubjectKey } from './keys.js';
+import { Keys, KeysUnavailable, type SubjectKey } from './keys.js';
 import { masterKeyOf, SECRET_BYTES } from './master-key.js';
 
 /** No process uses a destroyed key for longer than 60 s (design decision 11); half, to be sure. */
@@ -28,6 +28,15 @@ export type LocalKeysOptions = Readonly<{
   masterKey: string;
   warn?: (message: string) => void;
 }>;
+
+/** A file that cannot be read just now says nothing of the keys in it. */
+const reading = <T>(read: () => T): T => {
+  try {
+    return read();
+  } catch (cause) {
+    throw new KeysUnavailable(`The keys cannot be read: ${String(cause)}.`, { cause });
+  }
+};
 
 /**
  * Keys in one file that all processes of a machine share. A new key is one appended slot; of two
@@ -110,7 +119,7 @@ export class LocalKeys extends Keys {
     }
     const cached = this.#cache.get(id);
     if (cached || this.#cache.has(id)) return cached;
-    if (!this.#slots.has(id)) this.#readTail();
+    if (!this.#slots.has(id)) reading(() => this.#readTail());
     const place = this.#slots.get(id);
     if (place === undefined) return undefined;
     const key = this.#keyAt(place, id);
@@ -198,7 +207,7 @@ export class LocalKeys extends Keys {
 
   #keyAt(place: number, id: string): SubjectKey | undefined {
     const slot = Buffer.alloc(SLOT_BYTES);
-    readSync(this.#placing.fd, slot, 0, SLOT_BYTES, place);
+    reading(() => readSync(this.#placing.fd, slot, 0, SLOT_BYTES, place));
     if (!isSlot(slot, 0) || subjectAt(slot, 0) !== id)
       throw new Error(
         `${this.#path} is damaged at byte ${place}, the key of ${id}. Restore it from a backup.`,

@@ -193,8 +193,8 @@ export class MemoryViewWriter extends ViewWriter {
   override async park(parked: Parked): Promise<void> {
     await this.#store.reach();
     const key = `${parked.view}${this.#suffix}:${parked.stream}`;
-    const { attempts = 0, waiting = 0 } = this.#store.parked.get(key) ?? {};
-    this.#store.parked.set(key, { ...parked, attempts: attempts + 1, waiting });
+    const { attempts = 0, waiting = 0, at = parked.at } = this.#store.parked.get(key) ?? {};
+    this.#store.parked.set(key, { ...parked, at, attempts: attempts + 1, waiting });
   }
 
   override async countWaiting(view: string, counts: ReadonlyMap<string, number>): Promise<void> {

@@ -149,11 +149,11 @@ export class MongoViewWriter extends ViewWriter {
 
   override async park(parked: Parked): Promise<void> {
     const _id = `${this.#named(parked.view)}:${parked.stream}`;
-    const { attempts: _attempts, waiting: _waiting, ...first } = parked;
+    const { attempts: _attempts, waiting: _waiting, at, ...latest } = parked;
     await attempt(() =>
       this.#parked.updateOne(
         { _id },
-        { $set: first, $setOnInsert: { waiting: 0 }, $inc: { attempts: 1 } },
+        { $set: latest, $setOnInsert: { at, waiting: 0 }, $inc: { attempts: 1 } },
         { upsert: true },
       ),
     );

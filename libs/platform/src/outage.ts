@@ -1,5 +1,6 @@
 import type { Timer } from './clock.js';
 import { LogUnavailable } from './event-store.js';
+import { KeysUnavailable } from './keys.js';
 import { ViewsUnavailable } from './view-writer.js';
 
 /** Wait between attempts (ms), doubled up to the longest. */
@@ -14,7 +15,13 @@ export type OutagePorts = Readonly<{
   isStopped: () => boolean;
 }>;
 
-/** Makes a call again and again until the log or the read models can be reached. */
+/** Whether an error only says that a store is away: it passes, and says nothing of any event. */
+export const isOutage = (error: unknown): error is Error =>
+  error instanceof ViewsUnavailable ||
+  error instanceof LogUnavailable ||
+  error instanceof KeysUnavailable;
+
+/** Makes a call again and again until the log, the read models and the keys can be reached. */
 export const waitOut = async <T>(
   { timer, log, isStopped }: OutagePorts,
   call: () => Promise<T>,
@@ -23,8 +30,7 @@ export const waitOut = async <T>(
     try {
       return await call();
     } catch (error) {
-      const isOutage = error instanceof ViewsUnavailable || error instanceof LogUnavailable;
-      if (!isOutage || isStopped()) throw error;
+      if (!isOutage(error) || isStopped()) throw error;
       log(`${error.message} Again in ${wait} ms.`);
       await timer.sleep(wait);
     }

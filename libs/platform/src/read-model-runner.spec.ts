@@ -1,8 +1,10 @@
 import * as fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
+  Codec,
   digestOf,
   JsonCodec,
+  KeysUnavailable,
   MemoryEventStore,
   MemoryViewStore,
   MemoryViewWriter,
@@ -259,6 +261,49 @@ describe('a stream that cannot be folded', () => {
     );
     expect(kept).toHaveLength(others.length + before.length);
     expect((await writer.checkpoints()).get('history')?.position).toBe(events.at(-1)?.position);
+  });
+
+  it('[D16] is never one whose keys are away for a while: all wait for them', async () => {
+    const events = await logged(codec, chatterOf({ seed: SEED, events: 200 }));
+    const expected = await digests(await fold(events, 50));
+    let failures = 3;
+    const flaky = new (class extends Codec {
+      override encode = codec.encode.bind(codec);
+
+      override decode(event: LogEvent, opened: boolean) {
+        if (event.position !== events[100]?.position || failures === 0)
+          return codec.decode(event, opened);
+        failures -= 1;
+        throw new KeysUnavailable('The disk of the keys does not answer.');
+      }
+    })();
+    const own = model(undefined, {}, { codec: flaky });
+    await own.runner.start();
+    for (let from = 0; from < events.length; from += 50)
+      await own.runner.apply(events.slice(from, from + 50));
+    await own.runner.settled();
+    expect(failures).toBe(0);
+    expect(own.runner.parked).toEqual({});
+    expect(await digests(own)).toEqual(expected);
+  });
+
+  it('[V16] is no stream of marks: one that is broken waits alone', async () => {
+    const events = await logged(codec, chatterOf({ seed: SEED, events: 600 }));
+    const marks = events.flatMap(({ type }, index) => (type === 'MarksMoved' ? [index] : []));
+    const at = marks[1] ?? 0;
+    const { stream = '' } = events[at] ?? {};
+    const later = marks.filter((index) => index > at && events[index]?.stream === stream);
+    expect(later.length).toBeGreaterThan(0);
+    const { runner, writer } = model();
+    await runner.start();
+    await runner.apply(broken(events, at, { data: { v: 99 } }));
+    await runner.settled();
+    expect(await writer.parked('receipts')).toMatchObject([{ stream, waiting: 0 }]);
+    const without = model();
+    await without.runner.start();
+    await without.runner.apply(events.filter((_, index) => index !== at));
+    await without.runner.settled();
+    expect(await digests({ writer })).toEqual(await digests(without));
   });
 
   it('[V16] waits for the one view that fails; the others have it', async () => {

@@ -3,7 +3,7 @@ import type { Clock, Timer } from './clock.js';
 import type { Codec } from './codec.js';
 import { crashPoint } from './crash-points.js';
 import type { Checkpoint, EventStore, LogEvent } from './event-store.js';
-import { waitOut } from './outage.js';
+import { isOutage, waitOut } from './outage.js';
 import { isPlanted } from './planted-bugs.js';
 import { ReadModel, type AnyProjection, type Changes, type Memory } from './read-model.js';
 import { BATCH_EVENTS_MAX, RestoredLog, type Consumer } from './subscription.js';
@@ -79,6 +79,12 @@ export class ReadModelRunner {
   /** Position up to which every view's store holds everything. */
   get position(): number {
     return this.#position;
+  }
+
+  /** Streams that wait, by view; views for which none waits are left out. */
+  get parked(): Readonly<Record<string, readonly string[]>> {
+    const waiting = this.#models.filter(({ parked }) => parked.length > 0);
+    return Object.fromEntries(waiting.map(({ name, parked }) => [name, parked]));
   }
 
   /** Events folded and written since the start. */
@@ -189,12 +195,24 @@ export class ReadModelRunner {
     const reads = events.map((event) => this.#read(event));
     const decoded: Recorded[] = [];
     for (const [index, read] of reads.entries()) {
-      const event = read instanceof Promise ? await read : read;
       const logged = events[index];
+      let event = read instanceof Promise ? await read : read;
+      if (logged && isUndecoded(event) && isOutage(event.failure))
+        event = await this.#again(logged);
       if (!isUndecoded(event)) decoded.push(event);
       else if (logged) for (const model of this.#models) model.park(logged, event.failure);
     }
     return decoded;
+  }
+
+  /** Reads an event once the store that was missing is back: an outage parks nothing. */
+  async #again(event: LogEvent): Promise<Recorded | Undecoded> {
+    try {
+      return await this.#insist(async () => this.#ports.codec.decode(event, true));
+    } catch (failure) {
+      if (isOutage(failure)) throw failure;
+      return { failure };
+    }
   }
 
   #read(event: LogEvent): Recorded | Undecoded | Promise<Recorded | Undecoded> {

@@ -34,8 +34,13 @@ export type Memory = Readonly<{ cacheMax: number; heldMax: number }>;
 /** An event to be folded, and the documents it belongs to. */
 type Keyed = Readonly<{ event: Recorded; keys: readonly string[] }>;
 /** An event as far as parking needs it: one that cannot be decoded parks its stream too. */
-type Place = Pick<LogEvent, 'id' | 'stream' | 'position' | 'type'>;
+type Place = Pick<LogEvent, 'id' | 'stream' | 'position' | 'revision' | 'type'>;
 
+/**
+ * Streams whose events stand each for itself: marks of many conversations, which only move forward.
+ * One that cannot be folded is parked alone, so that it holds up no conversation.
+ */
+const ALONE_PREFIX = 'receipts-';
 /** How long the guard of a deleted document is kept after the checkpoint has passed it (ms). */
 const GONE_MS = 60_000;
 /** Characters of an error's stack that are kept for an operator. */
@@ -91,24 +96,29 @@ export class ReadModel {
     for (const one of parked) this.#parked.set(one.stream, one.position);
   }
 
+  /** Streams that wait for this view. */
+  get parked(): readonly string[] {
+    return [...this.#parked.keys()];
+  }
+
   /** Whether a stream is one of this view's. */
   follows(stream: string): boolean {
     return this.projection.streams.some((prefix) => stream.startsWith(prefix));
   }
 
   /** The stream waits for this view from this event on; others go on. */
-  park({ id: eventId, stream, position, type }: Place, cause: unknown): void {
+  park({ id: eventId, stream, position, revision, type }: Place, cause: unknown): void {
     if (position <= this.#position || !this.follows(stream)) return;
     if (this.#waits({ stream, position })) return;
     this.#parked.set(stream, position);
     const error = cause instanceof Error ? cause.message : String(cause);
     const stack = (cause instanceof Error ? (cause.stack ?? '') : '').slice(0, STACK_CHARS_MAX);
     const at = this.#ports.clock.iso();
-    const where = { view: this.name, stream, eventId, position, type };
-    this.#toPark.push({ ...where, error, stack, at, attempts: 1, waiting: 0 });
+    const where = { view: this.name, stream, eventId, position, revision, type };
+    this.#toPark.push({ ...where, error, stack, at, lastAt: at, attempts: 1, waiting: 0 });
     this.#ports.log(
       `PARKED ${stream} for ${this.name}: ${type} ${eventId} at ${position} cannot be folded ` +
-        `(${error}). Others go on; once it can be, run: npm run rebuild -- --stream ${stream}`,
+        `(${error}). Others go on; once it can be, run: npm run parked -- replay ${stream}`,
     );
   }
 
@@ -201,7 +211,7 @@ export class ReadModel {
   /** Whether an event is to wait; one that came after what could not be folded is counted. */
   #waits({ stream, position }: Pick<Place, 'stream' | 'position'>): boolean {
     const from = this.#parked.get(stream);
-    if (from === undefined || position < from) return false;
+    if (from === undefined || position < from || stream.startsWith(ALONE_PREFIX)) return false;
     if (position > from) this.#waiting.set(stream, (this.#waiting.get(stream) ?? 0) + 1);
     return true;
   }

@@ -29,10 +29,14 @@ export type Parked = Readonly<{
   /** The first event that could not be folded; those after it wait too. */
   eventId: string;
   position: number;
+  /** Its place in the stream. */
+  revision: number;
   type: string;
   error: string;
   stack: string;
+  /** When it was tried first and last. */
   at: string;
+  lastAt: string;
   /** Times it was tried, and events of the stream that came later. */
   attempts: number;
   waiting: number;

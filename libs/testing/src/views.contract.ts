@@ -50,10 +50,12 @@ const parked = (stream: string): Parked => ({
   stream,
   eventId: 'event',
   position: 7,
+  revision: 3,
   type: 'Odd',
   error: 'it is odd',
   stack: '',
   at: '2026-01-01T00:00:00.000Z',
+  lastAt: '2026-01-01T00:00:00.000Z',
   attempts: 1,
   waiting: 0,
 });
