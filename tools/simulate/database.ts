@@ -52,20 +52,18 @@ export class SimulatedDatabase {
   }
 
   /** The read models as one node writes them: a bulk is no transaction, and answers get lost. */
-  writerAt(actor: Actor): ViewWriter {
-    const writer = this.#distant(actor, new MemoryViewWriter(this.views));
+  writerAt(actor: Actor, plain: ViewWriter = new MemoryViewWriter(this.views)): ViewWriter {
+    const writer = this.#distant(actor, plain);
     return Object.assign(writer, {
       write: async (...[view, documents, fresh]: Parameters<ViewWriter['write']>) => {
         const isTorn = documents.length > 1 && percent(this.draw, TORN_PERCENT);
         const cut = isTorn ? 1 + this.draw(documents.length - 1) : documents.length;
-        const plain: ViewWriter = new MemoryViewWriter(this.views);
         const send = (part: typeof documents) =>
           this.network.call(actor, this.service, () => plain.write(view, part, fresh));
         const refused = await send(documents.slice(0, cut));
         return isTorn ? [...refused, ...(await send(documents.slice(cut)))] : refused;
       },
       save: async (...given: Parameters<ViewWriter['save']>) => {
-        const plain = new MemoryViewWriter(this.views);
         await this.network.call(actor, this.service, async () => {
           await plain.save(...given);
           this.saved();
@@ -75,7 +73,9 @@ export class SimulatedDatabase {
   }
 
   switchAt(actor: Actor): ViewSwitch {
-    return this.#distant(actor, new MemoryViewSwitch(this.views));
+    const near = new MemoryViewSwitch(this.views);
+    const next = () => this.writerAt(actor, near.next());
+    return Object.assign(this.#distant(actor, near), { next });
   }
 
   operationsAt(actor: Actor): Operations {
@@ -91,7 +91,7 @@ export class SimulatedDatabase {
       get: (target, name) => {
         if (own.has(name)) return own.get(name);
         const method: unknown = Reflect.get(target, name);
-        if (typeof method !== 'function' || name === 'next') return method;
+        if (typeof method !== 'function') return method;
         return (...given: unknown[]) =>
           network.call(actor, service, () => method.apply(target, given) as unknown);
       },

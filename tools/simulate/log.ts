@@ -99,6 +99,17 @@ export class SimulatedLog {
     }
   }
 
+  /** A subscription of a node dies without a word: nothing comes any more. */
+  mute(node: string): void {
+    for (const follower of this.#followers)
+      if (follower.actor.name === node) this.unsubscribe(follower);
+  }
+
+  /** The subscriptions of a node tell the latest events once more. */
+  echo(node: string, count: number): void {
+    for (const follower of this.#followers) if (follower.actor.name === node) follower.echo(count);
+  }
+
   /** The server dies: of what was not acknowledged it keeps a part, and perhaps nothing. */
   crash(): void {
     this.isUp = false;
@@ -206,6 +217,13 @@ export class Follower {
         if (this.#at < this.log.events.length) this.wake();
       });
     });
+  }
+
+  /** Goes back, and tells once more what it told. */
+  echo(count: number): void {
+    this.#at = Math.max(0, this.#at - count);
+    this.#caughtUp = false;
+    this.wake();
   }
 
   drop(): void {

@@ -21,6 +21,7 @@ import { Inbox } from '../../apps/realtime/src/inbox.js';
 import { DeliveryLoop } from '../../apps/realtime/src/loop.js';
 import { RealtimeModule } from '../../apps/realtime/src/realtime.module.js';
 import { SocketGateway } from '../../apps/realtime/src/socket.gateway.js';
+import { rebuild } from '../rebuild/rebuild.js';
 import type { Draw } from './chance.js';
 import { SimulatedRandom } from './chance.js';
 import { SimulatedTokens, type SimulatedDatabase, type SimulatedKeys } from './database.js';
@@ -224,6 +225,26 @@ export class ProjectorNode extends Node {
       .start()
       .then(({ finished }) => finished)
       .catch(failed);
+  }
+}
+
+const ignored = (): void => undefined;
+
+/** A rebuild of the read models beside the living projectors; it runs once. */
+export class RebuildNode extends Node {
+  protected override begin(actor: Actor): void {
+    const { store, codec, clock, random, timer } = this.ports(actor);
+    const { database, course } = this.ground;
+    const writer = database.writerAt(actor);
+    const views = database.switchAt(actor);
+    const log = ignored;
+    const ports = { store, codec, clock, random, timer, writer, views, log };
+    rebuild(ports, { compare: false, onProgress: log })
+      .then(({ events }) => course.note(`${this.name} is done, ${events} events`))
+      .catch((error: unknown) => course.note(`${this.name} gives up: ${String(error)}`))
+      .finally(() => {
+        actor.isAlive = false;
+      });
   }
 }
 

@@ -12,6 +12,7 @@ import {
 } from '#platform';
 import type { Device } from './devices.js';
 import { INVARIANTS, type Evidence } from './invariants.js';
+import { namesAreUnique } from './names.js';
 import { codecOf } from './nodes.js';
 import { LogAt } from './log.js';
 import { Play } from './play.js';
@@ -55,6 +56,7 @@ export const simulate = async (seed: number, bug?: PlantedBug): Promise<Outcome>
     const { devices } = world;
     const receipts = receiptsOf(world);
     const evidence: Evidence = { truth, devices, receipts, lists, found: [...found, ...rebuilt] };
+    violations.push(...namesAreUnique(truth).map((said) => `unique usernames: ${said}`));
     for (const [name, invariant] of Object.entries(INVARIANTS))
       violations.push(...new Set(invariant(evidence).map((said) => `${name}: ${said}`)));
   } finally {

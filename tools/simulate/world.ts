@@ -1,11 +1,12 @@
 import { Logger } from '@nestjs/common';
+import { releaseFormerUsername } from '#domain';
 import { onCrashPoint, plant, PROJECTIONS, type PlantedBug } from '#platform';
 import { between, drawing, percent, SimulatedRandom, type Draw } from './chance.js';
 import { SimulatedDatabase, SimulatedKeys } from './database.js';
 import { Device } from './devices.js';
 import { SimulatedLog } from './log.js';
 import { Network } from './network.js';
-import { ApiNode, ProjectorNode, RealtimeNode, type Ground } from './nodes.js';
+import { ApiNode, ProjectorNode, RealtimeNode, RebuildNode, type Ground } from './nodes.js';
 import { Course } from './time.js';
 import { Wires } from './wires.js';
 
@@ -29,6 +30,8 @@ export class World {
   readonly realtime: readonly RealtimeNode[];
   readonly api: ApiNode;
   readonly projectors: readonly ProjectorNode[];
+  /** Runs when an act asks for it. */
+  readonly rebuild: RebuildNode;
   readonly wires: Wires;
   readonly devices: Device[] = [];
   readonly groups: Group[] = [];
@@ -54,6 +57,7 @@ export class World {
     this.ground = { course, network, log, database, keys, draw };
     this.realtime = ['socket-1', 'socket-2'].map((name) => new RealtimeNode(name, this.ground));
     this.api = new ApiNode('rest', this.ground);
+    this.rebuild = new RebuildNode('rebuild', this.ground);
     const projectors = between(this.plays, ...PROJECTORS);
     this.projectors = Array.from(
       { length: projectors },
@@ -117,6 +121,7 @@ export class World {
       /^(conversation|receipts)-/.test(stream),
     );
     if (!heard) return true;
+    if (this.rebuild.isUp || this.#policyAt() < this.#lastOf('user-')) return false;
     const { checkpoints } = this.database.views;
     const reached = PROJECTIONS.map(({ name }) => checkpoints.get(name)?.scanned ?? -1);
     const delivered = this.realtime.map(({ deliveredTo }) => deliveredTo);
@@ -127,7 +132,16 @@ export class World {
   end(): void {
     onCrashPoint();
     plant();
-    for (const node of this.nodes) node.actor.isAlive = false;
+    for (const node of [...this.nodes, this.rebuild]) node.actor.isAlive = false;
+  }
+
+  #policyAt(): number {
+    const kept = this.database.operations.get(`policies/${releaseFormerUsername.name}`);
+    return kept ? Number(Reflect.get(kept, 'position')) : -1;
+  }
+
+  #lastOf(prefix: string): number {
+    return this.log.events.findLast(({ stream }) => stream.startsWith(prefix))?.position ?? -1;
   }
 
   #people(draw: Draw): void {

@@ -48,6 +48,8 @@ export class Reader {
   #kept: Emission[] | undefined;
   #keptBytes = 0;
   #overflowed = false;
+  /** Everything up to here was told in pages, perhaps by a node that is ahead of this one's loop. */
+  #toldTo = -1;
 
   constructor(
     readonly userId: string,
@@ -133,9 +135,8 @@ export class Reader {
     this.#kept = undefined;
     this.#state = 'live';
     this.path.live(position);
-    for (const emission of kept) {
-      if (emission.position > position) this.tell(emission);
-    }
+    this.#toldTo = position;
+    for (const emission of kept) this.tell(emission);
   }
 
   /** Hears of something. Over its window it falls behind: told so once, it hears no more. */
@@ -145,6 +146,7 @@ export class Reader {
   }
 
   #tellNow(emission: Emission): void {
+    if (emission.position <= this.#toldTo) return;
     const open = this.#open + 1;
     const bytes = this.#openBytes + emission.bytes;
     if (open > UNACKNOWLEDGED_MAX || bytes > UNACKNOWLEDGED_BYTES_MAX) {
