@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from 'n
 import { Inject, Injectable } from '@nestjs/common';
 import { PORTS, type Ports } from '#commands';
 import { reject } from '#domain';
-import { CodeSender, type Limit } from '#platform';
+import { CodeSender, limitOf, waitMsOf } from '#platform';
 import { phoneOf } from './phone.js';
 
 /** Minutes a code is good for (invariant V20). */
@@ -11,11 +11,8 @@ const CODE_TTL_MS = 600_000;
 const TRIES_MAX = 5;
 const CODES = 1_000_000;
 const CODE_DIGITS = 6;
-/** Codes for one number: one in 30 s, five in an hour (abuse 74). */
-const LIMITS: readonly Limit[] = [
-  { name: 'code-resend', burst: 1, perSecond: 1 / 30, onStoreDown: 'closed' },
-  { name: 'code-hourly', burst: 5, perSecond: 5 / 3_600, onStoreDown: 'closed' },
-];
+/** What limits codes for one number (abuse 74). */
+const OF_NUMBER = ['code-resend', 'code-hourly'] as const;
 /** Where `operations` holds codes; losing them asks people to try again. */
 const COLLECTION = 'codes';
 const IV_BYTES = 12;
@@ -75,9 +72,9 @@ export class OneTimeCodes {
   }
 
   async #mayAsk(phone: string): Promise<void> {
-    if (!this.ports.config.RATE_LIMIT_COMMANDS) return;
-    for (const limit of LIMITS) {
-      const retryAfterMs = await this.ports.limiter.take(limit, phone);
+    const { config, limiter } = this.ports;
+    for (const name of OF_NUMBER) {
+      const retryAfterMs = await waitMsOf(limiter, limitOf(config, name), phone);
       if (retryAfterMs > 0)
         reject('rate_limited', 'A code was sent already; wait before asking again.', {
           retryAfterMs,

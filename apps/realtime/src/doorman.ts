@@ -5,23 +5,17 @@ import { z } from 'zod';
 import { Rejection, type RejectionCode } from '#domain';
 import { AccountNews, CONFIG } from '#commands';
 import {
+  addressOf,
+  limitOf,
   RateLimiter,
   REJECTION_STATUS,
+  waitMsOf,
   type AccessClaims,
   type Config,
   type Limit,
 } from '#platform';
 import { Connections } from './connections.js';
 
-/** Handshakes of one address: an office behind one address comes back at once; then a trickle. */
-const ADDRESS_LIMIT: Limit = {
-  name: 'handshakes',
-  burst: 500,
-  perSecond: 100,
-  onStoreDown: 'open',
-};
-/** Handshakes of one person: ten devices, each with a poor connection. */
-const PERSON_LIMIT: Limit = { name: 'connects', burst: 30, perSecond: 2, onStoreDown: 'open' };
 /** Unknown namespaces one connection may ask for (abuse 38). */
 const NAMESPACES_MAX = 5;
 
@@ -62,7 +56,8 @@ const connectError = (error: unknown): Error => {
 @Injectable()
 export class Doorman {
   readonly #origins: ReadonlySet<string>;
-  readonly #isLimiting: boolean;
+  readonly #handshakes: Limit | undefined;
+  readonly #connects: Limit | undefined;
   readonly #asked = new WeakMap<Wire, number>();
 
   constructor(
@@ -74,7 +69,8 @@ export class Doorman {
     const others = config.ALLOWED_ORIGINS.split(',').map((origin) => origin.trim());
     const allowed = [config.PUBLIC_URL, ...others].filter((origin) => URL.canParse(origin));
     this.#origins = new Set(allowed.map(originOf));
-    this.#isLimiting = config.RATE_LIMIT_COMMANDS;
+    this.#handshakes = limitOf(config, 'handshakes');
+    this.#connects = limitOf(config, 'connects');
   }
 
   /**
@@ -85,22 +81,18 @@ export class Doorman {
     const { origin } = request.headers;
     const { searchParams } = new URL(request.url ?? '/', 'ws://localhost');
     if (searchParams.get('EIO') !== PROTOCOL)
-      return turnAway(request, '400 Bad Request', 'bad_request', 'This speaks Engine.IO 4.');
+      return turnAway(request, 'bad_request', 'This speaks Engine.IO 4.');
     if (SECRETS_IN_QUERY.some((name) => searchParams.has(name)))
-      return turnAway(request, '403 Forbidden', 'forbidden', 'Show the token in `auth`.');
+      return turnAway(request, 'forbidden', 'Show the token in `auth`.');
     if (origin !== undefined && !this.#isAllowed(origin))
-      return turnAway(request, '403 Forbidden', 'forbidden', 'Not from this origin.');
-    if ((await this.#wait(ADDRESS_LIMIT, addressOf(request))) > 0)
-      return turnAway(request, '429 Too Many Requests', 'rate_limited', 'Connects too often.');
+      return turnAway(request, 'forbidden', 'Not from this origin.');
+    const waitMs = await waitMsOf(this.limiter, this.#handshakes, addressOf(request));
+    if (waitMs > 0) return turnAway(request, 'rate_limited', 'Connects too often.', waitMs);
     allow();
   }
 
   #isAllowed(origin: string): boolean {
     return URL.canParse(origin) && this.#origins.has(originOf(origin));
-  }
-
-  async #wait(limit: Limit, key: string): Promise<number> {
-    return this.#isLimiting ? this.limiter.take(limit, key) : 0;
   }
 
   /** Socket.IO's middleware: leaves what it found out in `socket.data`. */
@@ -126,7 +118,7 @@ export class Doorman {
       );
     }
     const claims = await this.news.verify(read.data.token);
-    const retryAfterMs = await this.#wait(PERSON_LIMIT, claims.userId);
+    const retryAfterMs = await waitMsOf(this.limiter, this.#connects, claims.userId);
     if (retryAfterMs > 0)
       throw new Rejection('rate_limited', 'Connects too often.', { retryAfterMs });
     this.connections.mustHavePlace(claims);
@@ -153,25 +145,25 @@ export class Doorman {
   }
 }
 
+/** How a refused upgrade is answered, by its code. */
+const UPGRADE_STATUS = {
+  bad_request: '400 Bad Request',
+  forbidden: '403 Forbidden',
+  rate_limited: '429 Too Many Requests',
+} as const satisfies Partial<Record<RejectionCode, string>>;
+
 /** Answers an upgrade by a status and a reason, and hangs up. */
 const turnAway = (
   { socket }: IncomingMessage,
-  status: string,
-  code: RejectionCode,
+  code: keyof typeof UPGRADE_STATUS,
   detail: string,
+  retryAfterMs = 0,
 ): void => {
+  const status = UPGRADE_STATUS[code];
   const body = JSON.stringify({ status: Number(status.slice(0, 3)), code, detail });
-  const retry = code === 'rate_limited' ? 'Retry-After: 1\r\n' : '';
+  const retry = retryAfterMs > 0 ? `Retry-After: ${Math.ceil(retryAfterMs / 1_000)}\r\n` : '';
   socket.end(
     `HTTP/1.1 ${status}\r\nContent-Type: application/problem+json\r\n${retry}` +
       `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
-};
-
-/** A trusted proxy on this machine appends who it speaks for; what came before is hearsay. */
-const addressOf = ({ socket, headers }: IncomingMessage): string => {
-  const seen = socket.remoteAddress ?? '';
-  const isProxied = seen === '127.0.0.1' || seen === '::1' || seen === '::ffff:127.0.0.1';
-  const forwarded = isProxied ? String(headers['x-forwarded-for'] ?? '') : '';
-  return forwarded.split(',').at(-1)?.trim() || seen;
 };

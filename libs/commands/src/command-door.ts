@@ -3,7 +3,15 @@ import { CommandBus } from '@nestjs/cqrs';
 import canonicalize from 'canonicalize';
 import { z } from 'zod';
 import { reject, type Command } from '#domain';
-import { crashPoint, eventIdOf, macOf, type Limit, type SubjectKey, type Who } from '#platform';
+import {
+  crashPoint,
+  eventIdOf,
+  limitOf,
+  macOf,
+  type Limit,
+  type SubjectKey,
+  type Who,
+} from '#platform';
 import { OtherStreams } from './beforehand.js';
 import { checked } from './checked.js';
 import { COMMANDS, type CommandEntry, type Draft } from './commands.js';
@@ -44,15 +52,7 @@ export class CommandDoor {
     private readonly bus: CommandBus,
     private readonly others: OtherStreams,
   ) {
-    const { config } = ports;
-    this.#limit = config.RATE_LIMIT_COMMANDS
-      ? {
-          name: 'commands',
-          burst: config.COMMANDS_BURST_MAX,
-          perSecond: config.COMMANDS_PER_SECOND,
-          onStoreDown: 'open',
-        }
-      : undefined;
+    this.#limit = limitOf(ports.config, 'commands');
   }
 
   /** Whether a command goes by this name. */

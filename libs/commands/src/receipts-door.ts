@@ -7,7 +7,7 @@ import {
   type Conversation,
   type Mark,
 } from '#domain';
-import { LogUnavailable, type Limit, type NewEvent } from '#platform';
+import { limitOf, LogUnavailable, type Limit, type NewEvent } from '#platform';
 import { answered } from './answered.js';
 import type { Accepted } from './held.js';
 import { MARKS_WAITING_MAX, MarkRows, type Marking } from './mark-rows.js';
@@ -53,15 +53,7 @@ export class ReceiptsDoor implements OnApplicationShutdown {
     @Inject(PORTS) private readonly ports: Ports,
     private readonly streams: Streams,
   ) {
-    const { config } = ports;
-    this.#limit = config.RATE_LIMIT_COMMANDS
-      ? {
-          name: 'marks',
-          burst: config.COMMANDS_BURST_MAX,
-          perSecond: config.COMMANDS_PER_SECOND,
-          onStoreDown: 'open',
-        }
-      : undefined;
+    this.#limit = limitOf(ports.config, 'marks');
   }
 
   /**

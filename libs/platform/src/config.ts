@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { readLimitChanges } from './limits.js';
 
 const port = (standard: number) => z.coerce.number().int().min(0).max(65_535).default(standard);
 const text = (standard: string) => z.string().default(standard);
@@ -52,9 +53,14 @@ export const configSchema = z.object({
   RATE_LIMIT_COMMANDS: z
     .stringbool()
     .default(true)
-    .describe('Whether commands per device, and login attempts, are limited.'),
-  COMMANDS_BURST_MAX: count(60).describe('Commands a device may send at once.'),
-  COMMANDS_PER_SECOND: count(10).describe('Commands a device may send per second after a burst.'),
+    .describe('Whether the limits of docs/reference/limits.md hold; off for benchmarks only.'),
+  LIMITS: z
+    .string()
+    .default('')
+    .transform((written, context) =>
+      readLimitChanges(written, (message) => context.addIssue({ code: 'custom', message })),
+    )
+    .describe('NAME:BURST/SECONDS,…: limits other than docs/reference/limits.md has them.'),
   RECEIPT_TICK_MS: count(200).describe('Milliseconds of marks that one receipts event gathers.'),
   FANOUT_TOLD_MEMBERS_MAX: count(32).describe(
     'Members up to which a conversation’s marks are told live, one by one.',

@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hasRedis, startRedis, SteppedClock, until, type RunningRedis } from '#testing';
+import { isLimitName, LIMITS, limitOf } from './limits.js';
 import { LocalRateLimiter, type Limit } from './rate-limiter.js';
 import { RedisRateLimiter } from './redis-rate-limiter.js';
 
 /** Slow enough that no token comes back while a test runs. */
-const SLOW: Limit = { name: 'commands', burst: 5, perSecond: 0.01, onStoreDown: 'open' };
+const SLOW: Limit = { name: 'commands', burst: 5, fillS: 500, onStoreDown: 'open' };
 
 describe.skipIf(!hasRedis())('Buckets in Redis', () => {
   let redis: RunningRedis;
@@ -23,7 +24,7 @@ describe.skipIf(!hasRedis())('Buckets in Redis', () => {
   };
   /** A closed limit says whether the store counts. */
   const connected = async (of: RedisRateLimiter): Promise<void> => {
-    const probe: Limit = { name: 'probe', burst: 1_000, perSecond: 1_000, onStoreDown: 'closed' };
+    const probe: Limit = { name: 'probe', burst: 1_000, fillS: 1, onStoreDown: 'closed' };
     await until(async () => (await of.take(probe, String(limiters.length))) === 0);
   };
 
@@ -47,7 +48,7 @@ describe.skipIf(!hasRedis())('Buckets in Redis', () => {
   });
 
   it('give tokens back with time', async () => {
-    const quick: Limit = { ...SLOW, name: 'quick', burst: 1, perSecond: 20 };
+    const quick: Limit = { ...SLOW, name: 'quick', burst: 1, fillS: 0.05 };
     const one = limiter();
     await connected(one);
     expect(await one.take(quick, 'ada')).toBe(0);
@@ -58,18 +59,47 @@ describe.skipIf(!hasRedis())('Buckets in Redis', () => {
     }
   });
 
-  it('[T17] let open limits go on per process and closed ones close while the store is down', async () => {
-    const one = limiter();
-    await connected(one);
+  it('count strictly where a limit is strict', async () => {
+    const strict: Limit = { ...SLOW, name: 'strict', burst: 3, fillS: 2, isStrict: true };
+    const [one, other] = [limiter(), limiter()];
+    await Promise.all([one, other].map(connected));
+    const waits: number[] = [];
+    for (let at = 0; at < 4; at += 1) waits.push(await (at % 2 ? one : other).take(strict, 'ada'));
+    expect(waits.slice(0, 3)).toEqual([0, 0, 0]);
+    expect(waits[3]).toBeGreaterThan(0);
+    expect(waits[3]).toBeLessThanOrEqual(2_000);
+    await until(async () => (await one.take(strict, 'ada')) === 0);
+  });
+
+  it('[V26] [T17] [R13] hold over three processes, and as each is declared while the store is down', async () => {
+    const nodes = [limiter(), limiter(), limiter()];
+    await Promise.all(nodes.map(connected));
+    const settings = { RATE_LIMIT_COMMANDS: true, LIMITS: {} };
+    const names = Object.keys(LIMITS).filter(isLimitName);
+    // Slowed down, so that no token comes back in between; bursts cut, so that this is quick.
+    const limits = names.flatMap((name) => {
+      const limit = limitOf(settings, name);
+      return limit ? [{ ...limit, burst: Math.min(limit.burst, 6), fillS: 3_600 }] : [];
+    });
+    const passing = async (limit: Limit): Promise<number> => {
+      const tries = nodes.flatMap((node) =>
+        Array.from({ length: limit.burst + 3 }, () => node.take(limit, 'eve')),
+      );
+      return (await Promise.all(tries)).filter((waitMs) => waitMs === 0).length;
+    };
+    for (const limit of limits)
+      expect([limit.name, await passing(limit)]).toEqual([limit.name, limit.burst]);
     const { url } = redis;
     await redis.stop();
-    const open = { ...SLOW, name: 'open' };
-    const waits: number[] = [];
-    for (let at = 0; at < 6; at += 1) waits.push(await one.take(open, 'ada'));
-    expect(waits.map((waitMs) => waitMs > 0)).toEqual([false, false, false, false, false, true]);
-    expect(await one.take({ ...open, onStoreDown: 'closed' }, 'eve')).toBeGreaterThan(0);
-    await until(() => said.length > 0);
+    for (const limit of limits) {
+      const expected = limit.onStoreDown === 'open' ? nodes.length * limit.burst : 0;
+      expect([limit.name, await passing(limit)]).toEqual([limit.name, expected]);
+    }
+    expect(new Set(limits.map(({ onStoreDown }) => onStoreDown)).size).toBe(2);
+    await until(() => said.length >= nodes.length);
     redis = await startRedis(Number(new URL(url).port));
-    await connected(one);
+    await Promise.all(nodes.map(connected));
+    for (const limit of limits)
+      expect([limit.name, await passing(limit)]).toEqual([limit.name, limit.burst]);
   });
 });

@@ -12,31 +12,46 @@ const CLOSED_WAIT_MS = 1_000;
  * A token bucket by the store's own clock, in one step. Keeps milliseconds and tokens in a hash that
  * goes once the bucket would be full again.
  */
-const TAKE = defineScript({
-  NUMBER_OF_KEYS: 1,
-  SCRIPT: `
-local burst, rate = tonumber(ARGV[1]), tonumber(ARGV[2])
+const BUCKET = `
+local burst, fill = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
 local kept = redis.call('HMGET', KEYS[1], 'tokens', 'at')
 local passed = math.max(0, now - (tonumber(kept[2]) or now))
-local tokens = math.min(burst, (tonumber(kept[1]) or burst) + passed / 1000 * rate)
+local tokens = math.min(burst, (tonumber(kept[1]) or burst) + passed / fill * burst)
 local wait = 0
-if tokens < 1 then wait = math.ceil((1 - tokens) / rate * 1000) else tokens = tokens - 1 end
+if tokens < 1 then wait = math.ceil((1 - tokens) / burst * fill) else tokens = tokens - 1 end
 redis.call('HSET', KEYS[1], 'tokens', tostring(tokens), 'at', string.format('%.3f', now))
-redis.call('PEXPIRE', KEYS[1], math.ceil(burst / rate * 1000) + 1000)
-return wait`,
-  parseCommand: (parser, key: string, burst: number, perSecond: number) => {
-    parser.pushKey(key);
-    parser.push(String(burst), String(perSecond));
-  },
-  transformReply: (reply: unknown) => Number(reply),
-});
+redis.call('PEXPIRE', KEYS[1], math.ceil(fill) + 1000)
+return wait`;
+
+/** The moments of the last acts in a list, as many as the burst: the oldest must be past. */
+const STRICT = `
+local burst, fill = tonumber(ARGV[1]), tonumber(ARGV[2])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + time[2] / 1000
+local earliest = redis.call('LINDEX', KEYS[1], -burst)
+if earliest and earliest + fill > now then return math.ceil(earliest + fill - now) end
+redis.call('RPUSH', KEYS[1], string.format('%.3f', now))
+redis.call('LTRIM', KEYS[1], -burst, -1)
+redis.call('PEXPIRE', KEYS[1], math.ceil(fill) + 1000)
+return 0`;
+
+const taking = (script: string) =>
+  defineScript({
+    NUMBER_OF_KEYS: 1,
+    SCRIPT: script,
+    parseCommand: (parser, key: string, burst: number, fillMs: number) => {
+      parser.pushKey(key);
+      parser.push(String(burst), String(fillMs));
+    },
+    transformReply: (reply: unknown) => Number(reply),
+  });
 
 const clientOf = (url: string) =>
   createClient({
     url,
-    scripts: { take: TAKE },
+    scripts: { takeToken: taking(BUCKET), takeMoment: taking(STRICT) },
     // Down is an answer too, and a better one than waiting.
     disableOfflineQueue: true,
     commandOptions: { timeout: ANSWER_MS_MAX },
@@ -80,9 +95,12 @@ export class RedisRateLimiter extends RateLimiter {
   }
 
   override async take(limit: Limit, key: string): Promise<number> {
-    const { name, burst, perSecond, onStoreDown } = limit;
+    const { name, burst, fillS, isStrict, onStoreDown } = limit;
+    const at = `${isStrict ? 'strict' : 'limit'}:${name}:${key}`;
     try {
-      return await this.#client.take(`limit:${name}:${key}`, burst, perSecond);
+      return await (isStrict
+        ? this.#client.takeMoment(at, burst, fillS * 1_000)
+        : this.#client.takeToken(at, burst, fillS * 1_000));
     } catch {
       return onStoreDown === 'closed' ? CLOSED_WAIT_MS : this.#local.take(limit, key);
     }
