@@ -186,7 +186,8 @@ seconds; where not, the burst refills steadily while it is used (a token bucket)
 With \`REDIS_URL\` all processes count together. While Redis is down, an *open* limit is counted by each
 process for itself, a *closed* one refuses everything. Without \`REDIS_URL\` each process counts for itself.
 
-The setting \`LIMITS=NAME:BURST/SECONDS,…\` changes limits, such as \`LIMITS=code-hourly:10/3600,commands:120/6\`.
+The setting \`LIMITS=NAME:BURST/SECONDS,…\` changes limits, such as
+\`LIMITS=code-hourly:10/3600,commands:120/6\`.
 \`RATE_LIMIT_COMMANDS=false\` turns them off (for benchmarks), but for those marked *always*.
 
 `;
