@@ -109,7 +109,7 @@ export const LIMITS = {
   },
   'guess-all': {
     per: ALL,
-    protects: 'accounts from many addresses that guess; three times an evening’s logins (abuse 71)',
+    protects: 'accounts from many addresses that guess; 3 × an evening’s logins (abuse 71)',
     burst: 3_000,
     fillS: 50,
     onStoreDown: 'closed',
@@ -178,17 +178,20 @@ export const limitOf = (settings: LimitSettings, name: LimitName): Limit | undef
 
 const DOCUMENT_HEAD = `# Limits
 
-Every limit, from the one table in \`libs/platform/src/limits.ts\` (\`npm run limits\` writes this page; a test keeps it current).
-Who exceeds one is refused with \`rate_limited\`: HTTP 429 with \`Retry-After\`, on the socket \`retryAfterMs\`.
+Every limit, from the one table in \`libs/platform/src/limits.ts\`
+(\`npm run limits\` writes this page; a test keeps it current).
+Who exceeds one is refused with \`rate_limited\`: HTTP 429 with \`Retry-After\`,
+on the socket \`retryAfterMs\`.
 
-A limit lets a **burst** through at once. Where it is *strict*, there are never more than the burst in any such span of
-seconds; where not, the burst refills steadily while it is used (a token bucket).
-With \`REDIS_URL\` all processes count together. While Redis is down, an *open* limit is counted by each
-process for itself, a *closed* one refuses everything. Without \`REDIS_URL\` each process counts for itself.
+A limit lets a **burst** through at once. Where it is *strict*, there are never more than the burst
+in any such span of seconds; where not, the burst refills steadily while it is used (a token
+bucket). With \`REDIS_URL\` all processes count together. While Redis is down, an *open* limit is
+counted by each process for itself, a *closed* one refuses everything. Without \`REDIS_URL\` each
+process counts for itself.
 
 The setting \`LIMITS=NAME:BURST/SECONDS,…\` changes limits, such as
-\`LIMITS=code-hourly:10/3600,commands:120/6\`.
-\`RATE_LIMIT_COMMANDS=false\` turns them off (for benchmarks), but for those marked *always*.
+\`LIMITS=code-hourly:10/3600,commands:120/6\`. \`RATE_LIMIT_COMMANDS=false\` turns them off (for
+benchmarks), but for those marked *always*.
 
 `;
 
