@@ -46,14 +46,12 @@ export const deliveriesOf = (event: Recorded<ScriptaEvent>): Delivery | undefine
     case 'MemberRemoved':
     case 'MemberLeft':
       return toRoom(event, { exit: [event.data.userId] });
-    case 'RoleChanged':
-    case 'ConversationRenamed':
-    case 'MessageSent':
-      return toRoom(event);
     case 'BroadcastFollowed':
       return ofFollower(event, { enter: [event.data.userId] });
     case 'BroadcastUnfollowed':
       return ofFollower(event, { exit: [event.data.userId] });
+    default:
+      return toRoom(event);
   }
 };
 

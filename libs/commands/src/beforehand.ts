@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { conversation, reject, user } from '#domain';
 import { Claims } from './claims.js';
-import type { Beforehand, Draft } from './commands.js';
+import type { Beforehand, Draft } from './entries.js';
 import { PORTS, type Ports } from './ports.js';
 import { Streams } from './streams.js';
 

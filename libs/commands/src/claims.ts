@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { claim, MakeClaim, Rejection } from '#domain';
 import { eventIdOf, Keys } from '#platform';
-import type { Draft } from './commands.js';
+import type { Draft } from './entries.js';
 import { Streams } from './streams.js';
 
 /** What can be held by one person only. */

@@ -14,7 +14,8 @@ import {
 } from '#platform';
 import { OtherStreams } from './beforehand.js';
 import { checked } from './checked.js';
-import { COMMANDS, type CommandEntry, type Draft } from './commands.js';
+import { COMMANDS } from './commands.js';
+import type { CommandEntry, Draft } from './entries.js';
 import type { Accepted } from './held.js';
 import { id } from './inputs.js';
 import { PORTS, type Ports } from './ports.js';

@@ -3,16 +3,15 @@ import { describe, expect, it } from 'vitest';
 import { after, given, metaOf, stampedBy } from '#testing';
 import {
   AddMembers,
-  conversation,
-  GROUP_MEMBERS_MAX,
   LeaveConversation,
-  MEMBERS_PER_EVENT_MAX,
   RemoveMember,
   RenameConversation,
   SendMessage,
   StartConversation,
   type ConversationCommand,
-} from './decide.js';
+} from './commands.js';
+import { conversation } from './decide.js';
+import { GROUP_MEMBERS_MAX, MEMBERS_PER_EVENT_MAX } from './group-rules.js';
 import type { ConversationEvent, ConversationKind, Role } from './events.js';
 import { RECENT_MESSAGES_MAX, snapshots } from './evolve.js';
 import { Rejection } from '../rejection.js';

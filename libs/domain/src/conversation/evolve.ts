@@ -31,29 +31,38 @@ export const initial = (): Conversation => ({
   recent: [],
 });
 
-const apply = (state: Conversation, { type, data }: ConversationEvent, revision: number): void => {
-  switch (type) {
-    case 'ConversationStarted':
-      state.kind = data.kind;
-      state.members.set(data.by, data.kind === 'direct' ? 'member' : 'owner');
-      return;
-    case 'MembersAdded':
-      for (const userId of data.members) state.members.set(userId, data.role);
-      return;
-    case 'MemberRemoved':
-    case 'MemberLeft':
-      state.members.delete(data.userId);
-      return;
-    case 'RoleChanged':
-      state.members.set(data.userId, data.role);
-      return;
-    case 'ConversationRenamed':
-      return;
-    case 'MessageSent':
-      state.number = data.number;
-      state.recent.push({ seq: revision, number: data.number, by: data.by });
-      if (state.recent.length > RECENT_MESSAGES_MAX) state.recent.shift();
-  }
+/** What an event changes in the state; most change nothing that a decision needs. */
+type Fold<Type extends ConversationEvent['type']> = (
+  state: Conversation,
+  data: Extract<ConversationEvent, { type: Type }>['data'],
+  revision: number,
+) => void;
+type Folds = Readonly<{ [Type in ConversationEvent['type']]: Fold<Type> }>;
+
+const nothing = (): void => undefined;
+const gone = (state: Conversation, { userId }: Readonly<{ userId: string }>): void => {
+  state.members.delete(userId);
+};
+
+const FOLDS: Folds = {
+  ConversationStarted: (state, { by, kind }) => {
+    state.kind = kind;
+    state.members.set(by, kind === 'direct' ? 'member' : 'owner');
+  },
+  MembersAdded: (state, { members, role }) => {
+    for (const userId of members) state.members.set(userId, role);
+  },
+  MemberRemoved: gone,
+  MemberLeft: gone,
+  RoleChanged: (state, { userId, role }) => {
+    state.members.set(userId, role);
+  },
+  ConversationRenamed: nothing,
+  MessageSent: (state, { by, number }, revision) => {
+    state.number = number;
+    state.recent.push({ seq: revision, number, by });
+    if (state.recent.length > RECENT_MESSAGES_MAX) state.recent.shift();
+  },
 };
 
 export const evolve = (
@@ -61,7 +70,9 @@ export const evolve = (
   event: ConversationEvent,
   revision: number,
 ): Conversation => {
-  apply(state, event, revision);
+  // The table has each type's own fold under its name.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  (FOLDS[event.type] as Fold<ConversationEvent['type']>)(state, event.data, revision);
   state.head = revision;
   remember(state.outboxes, event.data.origin, revision);
   return state;

@@ -18,28 +18,34 @@ export type ConversationView = Readonly<{
   last?: Readonly<{ messageId: string; seq: number; by: string; at: string; text: string }>;
 }>;
 
+/** What an event changes of the document beside its head and time. */
+type Change<Type extends ConversationEvent['type']> = (
+  view: ConversationView,
+  data: Extract<ConversationEvent, { type: Type }>['data'],
+) => Partial<ConversationView>;
+
+const oneLess = ({ members }: ConversationView) => ({ members: members - 1 });
+
+/** Those that show in lists; the others only move the head. */
+const CHANGES: Readonly<{ [Type in ConversationEvent['type']]?: Change<Type> }> = {
+  MembersAdded: (view, data) => ({ members: view.members + data.members.length }),
+  MemberRemoved: oneLess,
+  MemberLeft: oneLess,
+  ConversationRenamed: (_, { name }) => ({ name }),
+  MessageSent: (view, { messageId, by, at, number, text }) => {
+    // Cut between code points: half of a pair is not text.
+    const excerpt = Array.from(text.slice(0, 2 * EXCERPT_CHARS_MAX))
+      .slice(0, EXCERPT_CHARS_MAX)
+      .join('');
+    return { number, last: { messageId, seq: view.head, by, at, text: excerpt } };
+  },
+};
+
 const changed = (view: ConversationView, event: ConversationEvent): Partial<ConversationView> => {
-  switch (event.type) {
-    case 'ConversationStarted':
-      return {};
-    case 'MembersAdded':
-      return { members: view.members + event.data.members.length };
-    case 'MemberRemoved':
-    case 'MemberLeft':
-      return { members: view.members - 1 };
-    case 'RoleChanged':
-      return {};
-    case 'ConversationRenamed':
-      return { name: event.data.name };
-    case 'MessageSent': {
-      const { messageId, by, at, number } = event.data;
-      // Cut between code points: half of a pair is not text.
-      const text = Array.from(event.data.text.slice(0, 2 * EXCERPT_CHARS_MAX))
-        .slice(0, EXCERPT_CHARS_MAX)
-        .join('');
-      return { number, last: { messageId, seq: view.head, by, at, text } };
-    }
-  }
+  // The table has each type's own change under its name.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  const change = CHANGES[event.type] as Change<ConversationEvent['type']> | undefined;
+  return change?.(view, event.data) ?? {};
 };
 
 /** One document per conversation: its last message and its counts. */

@@ -34,8 +34,7 @@ const usersOf = (event: Recorded<HeardEvent>): readonly string[] => {
     case 'BroadcastFollowed':
     case 'BroadcastUnfollowed':
       return [event.data.userId];
-    case 'ConversationRenamed':
-    case 'MessageSent':
+    default:
       return [];
   }
 };
@@ -92,8 +91,7 @@ export const members: Projection<MemberView, HeardEvent> = {
       case 'MemberRemoved':
       case 'MemberLeft':
         return gone(before, event);
-      case 'ConversationRenamed':
-      case 'MessageSent':
+      default:
         return before;
     }
   },

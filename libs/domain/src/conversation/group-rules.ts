@@ -1,0 +1,108 @@
+import { stampOf } from '../decider.js';
+import { reject } from '../rejection.js';
+import type {
+  AddMembers,
+  LeaveConversation,
+  RemoveMember,
+  RenameConversation,
+  StartConversation,
+} from './commands.js';
+import type { ConversationEvent, Role } from './events.js';
+import type { Conversation } from './evolve.js';
+import { roleOf, type Rule, type Rules } from './rules.js';
+
+/** Members one MembersAdded carries: keeps an event near 8 KiB. */
+export const MEMBERS_PER_EVENT_MAX = 200;
+/** Members of one group: its state stays under 1 MiB. Larger audiences are broadcasts. */
+export const GROUP_MEMBERS_MAX = 5_000;
+
+const mustAdminister = (state: Conversation, userId: string): void => {
+  if (state.kind === 'direct') reject('forbidden', 'A direct conversation has always its two.');
+  if (roleOf(state, userId) === 'member') reject('forbidden', 'Only an admin may do this.');
+};
+
+const added = (
+  { data, meta }: StartConversation | AddMembers,
+  newcomers: readonly string[],
+  role: Role,
+): ConversationEvent[] =>
+  Array.from({ length: Math.ceil(newcomers.length / MEMBERS_PER_EVENT_MAX) }, (_, page) => ({
+    type: 'MembersAdded',
+    data: {
+      ...stampOf(meta),
+      conversationId: data.conversationId,
+      members: newcomers.slice(page * MEMBERS_PER_EVENT_MAX, (page + 1) * MEMBERS_PER_EVENT_MAX),
+      role,
+    },
+  }));
+
+const mustFit = (count: number): void => {
+  if (count > GROUP_MEMBERS_MAX)
+    reject('conversation_full', `A group holds at most ${GROUP_MEMBERS_MAX} members.`);
+};
+
+const start: Rule<StartConversation> = (command, state) => {
+  const { data, meta } = command;
+  const others = [...new Set(data.members)].filter((userId) => userId !== meta.actor);
+  if (state.kind) {
+    // Both may open their direct conversation, and either may do so again.
+    if (state.kind === 'direct' && state.members.has(meta.actor)) return [];
+    return reject('already_exists', 'A conversation with this id exists; choose another id.');
+  }
+  if (data.kind === 'direct' && others.length !== 1)
+    reject('invalid', 'A direct conversation is with exactly one other person.');
+  mustFit(others.length + 1);
+  const { conversationId, kind, name } = data;
+  const started = { ...stampOf(meta), conversationId, kind, ...(name ? { name } : {}) };
+  return [
+    { type: 'ConversationStarted', data: started },
+    ...added(command, others, kind === 'broadcast' ? 'admin' : 'member'),
+  ];
+};
+
+const add: Rule<AddMembers> = (command, state) => {
+  mustAdminister(state, command.meta.actor);
+  const newcomers = [...new Set(command.data.members)].filter((user) => !state.members.has(user));
+  if (newcomers.length === 0) reject('already_a_member', 'Everybody named is in already.');
+  mustFit(state.members.size + newcomers.length);
+  return added(command, newcomers, state.kind === 'broadcast' ? 'admin' : 'member');
+};
+
+const remove: Rule<RemoveMember> = ({ data, meta }, state) => {
+  mustAdminister(state, meta.actor);
+  const role = state.members.get(data.userId) ?? reject('not_found', 'They are not a member.');
+  if (role === 'owner') reject('forbidden', 'An owner cannot be removed.');
+  return [{ type: 'MemberRemoved', data: { ...stampOf(meta), ...data } }];
+};
+
+const leave: Rule<LeaveConversation> = ({ data, meta }, state) => {
+  const role = roleOf(state, meta.actor);
+  if (state.kind === 'direct') reject('forbidden', 'A direct conversation has always its two.');
+  const { conversationId } = data;
+  const left: ConversationEvent = {
+    type: 'MemberLeft',
+    data: { ...stampOf(meta), conversationId, userId: meta.actor },
+  };
+  const others = [...state.members].filter(([userId]) => userId !== meta.actor);
+  const heir = others.find(([, held]) => held === 'admin') ?? others[0];
+  if (role !== 'owner' || !heir || others.some(([, held]) => held === 'owner')) return [left];
+  const [userId] = heir;
+  const inherited = { ...stampOf(meta), conversationId, userId, role: 'owner' as const };
+  return [left, { type: 'RoleChanged', data: inherited }];
+};
+
+const rename: Rule<RenameConversation> = ({ data, meta }, state) => {
+  mustAdminister(state, meta.actor);
+  return [{ type: 'ConversationRenamed', data: { ...stampOf(meta), ...data } }];
+};
+
+/** Who is in a conversation, what it is called. */
+export const groupRules: Rules<
+  'StartConversation' | 'AddMembers' | 'RemoveMember' | 'LeaveConversation' | 'RenameConversation'
+> = {
+  StartConversation: start,
+  AddMembers: add,
+  RemoveMember: remove,
+  LeaveConversation: leave,
+  RenameConversation: rename,
+};

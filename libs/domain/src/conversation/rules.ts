@@ -1,0 +1,21 @@
+import { reject } from '../rejection.js';
+import type { ConversationCommand } from './commands.js';
+import type { ConversationEvent, Role } from './events.js';
+import type { Conversation } from './evolve.js';
+
+/** What one type of command comes to; throws a Rejection where it must not be. */
+export type Rule<C extends ConversationCommand> = (
+  command: C,
+  state: Conversation,
+) => readonly ConversationEvent[];
+
+/** The rules of some of the commands, each under its command's type. */
+export type Rules<Type extends ConversationCommand['type'] = ConversationCommand['type']> =
+  Readonly<{
+    [T in Type]: Rule<Extract<ConversationCommand, { type: T }>>;
+  }>;
+
+/** A person's role; who has none is told that there is nothing. */
+export const roleOf = (state: Conversation, userId: string): Role =>
+  state.members.get(userId) ??
+  reject('not_found', 'There is no such conversation, or you are not in it.');
