@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { releaseFormerUsername } from '#domain';
+import { releaseClaims } from '#domain';
 import { onCrashPoint, plant, PROJECTIONS, type PlantedBug } from '#platform';
 import { between, drawing, percent, SimulatedRandom, type Draw } from './chance.js';
 import { SimulatedDatabase, SimulatedKeys } from './database.js';
@@ -136,7 +136,7 @@ export class World {
   }
 
   #policyAt(): number {
-    const kept = this.database.operations.get(`policies/${releaseFormerUsername.name}`);
+    const kept = this.database.operations.get(`policies/${releaseClaims.name}`);
     return kept ? Number(Reflect.get(kept, 'position')) : -1;
   }
 

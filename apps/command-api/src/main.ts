@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { Logger } from '@nestjs/common';
 import { openPorts, PolicyRunner } from '#commands';
-import { releaseFormerUsername } from '#domain';
+import { releaseClaims } from '#domain';
 import { ConsoleCodeSender, readConfig } from '#platform';
 import { createHttpApp } from './http.js';
 
@@ -42,5 +42,5 @@ process.on('unhandledRejection', failed);
 process.on('uncaughtException', failed);
 
 await app.listen(config.COMMAND_API_PORT, '127.0.0.1');
-policies.start([releaseFormerUsername]);
+policies.start([releaseClaims]);
 process.stdout.write(`ready ${new URL(await app.getUrl()).port}\n`);

@@ -19,6 +19,7 @@ import type { CommandEntry, Draft } from './entries.js';
 import type { Accepted } from './held.js';
 import { id } from './inputs.js';
 import { PORTS, type Ports } from './ports.js';
+import { Welcome } from './welcome.js';
 
 /** Hex digits of a body's HMAC that the log keeps: 128 bits tell bodies apart. */
 const DIGEST_HEX = 32;
@@ -52,6 +53,7 @@ export class CommandDoor {
     @Inject(PORTS) private readonly ports: Ports,
     private readonly bus: CommandBus,
     private readonly others: OtherStreams,
+    private readonly welcome: Welcome,
   ) {
     this.#limit = limitOf(ports.config, 'commands');
   }
@@ -101,7 +103,11 @@ export class CommandDoor {
     if (entry.beforehand) known = await entry.beforehand(data, draft, this.others);
     const stream = entry.streamOf(known, draft);
     const eventId = eventIdOf(stream, draft.device ?? '', draft.commandId);
-    return entry.toCommand(known, { ...draft, eventId });
+    const command = entry.toCommand(known, { ...draft, eventId });
+    if (!stream.startsWith('conversation-')) return command;
+    const refused = this.welcome.refuses(command);
+    const isUnwelcome = typeof refused === 'boolean' ? refused : await refused;
+    return isUnwelcome ? entry.toCommand(known, { ...draft, eventId, unwelcome: true }) : command;
   }
 
   async #mayDoMore(deviceId: string): Promise<void> {

@@ -22,6 +22,7 @@ import { CONFIG, PORTS, type Ports } from './ports.js';
 import { PolicyRunner } from './policy-runner.js';
 import { ReceiptsDoor } from './receipts-door.js';
 import { Streams } from './streams.js';
+import { Welcome } from './welcome.js';
 
 const provided = (ports: Ports): Provider[] => [
   { provide: PORTS, useValue: ports },
@@ -53,6 +54,7 @@ export class CommandsModule {
       Streams,
       Claims,
       OtherStreams,
+      Welcome,
       CommandDoor,
       ReceiptsDoor,
       PolicyRunner,

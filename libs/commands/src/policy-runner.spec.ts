@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 import { Test } from '@nestjs/testing';
 import { describe, expect, it } from 'vitest';
-import { RegisterUser, releaseFormerUsername, type Command } from '#domain';
+import { RegisterUser, releaseClaims, type Command } from '#domain';
 import { CommandBus } from '@nestjs/cqrs';
 import { eventIdOf } from '#platform';
 import { memoryPorts, until } from '#testing';
@@ -37,7 +37,7 @@ describe('a username that was changed', () => {
   it('is free for others', async () => {
     const { policies, person, choose, holderOf } = await opened();
     const [ada, ben] = [await person(), await person()];
-    policies.start([releaseFormerUsername]);
+    policies.start([releaseClaims]);
     await choose(ada, 'ada');
     await choose(ada, 'countess');
     await until(async () => (await holderOf('ada')) === undefined);
@@ -49,18 +49,18 @@ describe('a username that was changed', () => {
   it('is released once, however often the fact is seen: also from a lost checkpoint', async () => {
     const first = await opened();
     const ada = await first.person();
-    first.policies.start([releaseFormerUsername]);
+    first.policies.start([releaseClaims]);
     await first.choose(ada, 'ada');
     await first.choose(ada, 'countess');
     await until(async () => (await first.holderOf('ada')) === undefined);
     await first.choose(ada, 'ada');
     await until(async () => (await first.holderOf('countess')) === undefined);
     await first.policies.stop();
-    await first.ports.operations.take('policies', releaseFormerUsername.name);
+    await first.ports.operations.take('policies', releaseClaims.name);
     const again = await opened(first.ports);
-    again.policies.start([releaseFormerUsername]);
+    again.policies.start([releaseClaims]);
     const done = async () =>
-      (await again.ports.operations.get('policies', releaseFormerUsername.name)) !== undefined;
+      (await again.ports.operations.get('policies', releaseClaims.name)) !== undefined;
     await until(done);
     expect(await again.holderOf('ada')).toBe(ada.userId);
     await again.policies.stop();

@@ -46,6 +46,8 @@ export type CommandMeta = Readonly<{
   digest?: string;
   /** The id was made for this one call, so no repeat of it can have come before. */
   once?: true;
+  /** The other of a direct conversation takes nothing from the actor: only repeats are answered. */
+  unwelcome?: true;
   /** Revision that the caller takes the stream's last event to have; another is a `conflict`. */
   expect?: number;
   at: string;

@@ -1,6 +1,5 @@
-import type { ClaimCommand } from './claim/decide.js';
 import { ReleaseClaim } from './claim/decide.js';
-import type { CommandMeta, Recorded } from './decider.js';
+import type { Command, CommandMeta, Recorded } from './decider.js';
 import type { ScriptaEvent } from './events.js';
 
 /** Work over several streams: what a fact asks for, in order. Pure; a repeat changes nothing. */
@@ -11,15 +10,30 @@ export type Policy = Readonly<{
   react: (
     event: Recorded<ScriptaEvent>,
     meta: (index: number) => CommandMeta,
-  ) => readonly ClaimCommand[];
+  ) => readonly Command[];
 }>;
 
-/** A username that was changed is free for others. */
-export const releaseFormerUsername: Policy = {
-  name: 'release-former-username',
+/** Claims that a fact leaves behind. */
+const leftBy = ({ type, data }: ScriptaEvent): readonly (string | undefined)[] => {
+  switch (type) {
+    case 'UsernameChosen':
+    case 'PhoneChanged':
+      return [data.previousClaim];
+    case 'AccountDeleted':
+      return [data.phoneClaim, data.usernameClaim];
+    default:
+      return [];
+  }
+};
+
+/** A username or number that somebody has left is free for others. */
+export const releaseClaims: Policy = {
+  name: 'release-claims',
   streams: ['user-'],
-  react: ({ type, data }, meta) =>
-    type === 'UsernameChosen' && data.previousClaim !== undefined
-      ? [new ReleaseClaim({ claim: data.previousClaim, holder: data.userId }, meta(0))]
-      : [],
+  react: (event, meta) =>
+    leftBy(event).flatMap((claim, index) =>
+      claim === undefined || !('userId' in event.data)
+        ? []
+        : [new ReleaseClaim({ claim, holder: event.data.userId }, meta(index))],
+    ),
 };

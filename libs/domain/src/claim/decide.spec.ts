@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { given, metaOf, stampedBy } from '#testing';
-import { releaseFormerUsername } from '../policy.js';
+import { releaseClaims } from '../policy.js';
 import { claim, MakeClaim, ReleaseClaim } from './decide.js';
 import type { ClaimEvent } from './events.js';
 
@@ -66,11 +66,11 @@ const chosen = (previousClaim?: string) => ({
 
 describe('Choosing another username', () => {
   it('releases the former one', () => {
-    const [wish, ...others] = releaseFormerUsername.react(chosen(name), () => metaOf('ada'));
+    const [wish, ...others] = releaseClaims.react(chosen(name), () => metaOf('ada'));
     expect(wish).toBeInstanceOf(ReleaseClaim);
     expect(wish?.data).toEqual({ claim: name, holder: 'ada' });
     expect(others).toEqual([]);
   });
   it('releases nothing when there was none', () =>
-    expect(releaseFormerUsername.react(chosen(), () => metaOf('ada'))).toEqual([]));
+    expect(releaseClaims.react(chosen(), () => metaOf('ada'))).toEqual([]));
 });

@@ -1,4 +1,5 @@
 import type { Decider } from '../decider.js';
+import { reject } from '../rejection.js';
 import type { ConversationCommand } from './commands.js';
 import type { ConversationEvent } from './events.js';
 import { evolve, initial, snapshots, type Conversation } from './evolve.js';
@@ -8,10 +9,16 @@ import type { Rule, Rules } from './rules.js';
 
 const RULES: Rules = { ...groupRules, ...messageRules };
 
-const decide = (command: ConversationCommand, state: Conversation): readonly ConversationEvent[] =>
+const decide = (
+  command: ConversationCommand,
+  state: Conversation,
+): readonly ConversationEvent[] => {
+  const isFound = command.type === 'StartConversation' && state.kind !== undefined;
+  if (command.meta.unwelcome && !isFound) reject('forbidden', 'This person cannot be written to.');
   // The table has each type's own rule under its name.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  (RULES[command.type] as Rule<ConversationCommand>)(command, state);
+  return (RULES[command.type] as Rule<ConversationCommand>)(command, state);
+};
 
 /** The consistency boundary of one conversation: its members and messages in one total order. */
 export const conversation: Decider<Conversation, ConversationCommand, ConversationEvent> = {

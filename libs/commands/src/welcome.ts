@@ -1,0 +1,83 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { conversation, user, type Command, type User, type UserEvent } from '#domain';
+import { AccountNews } from './account-news.js';
+import { Streams, type LookedAt } from './streams.js';
+
+/** Facts that change from whom a person takes messages. */
+const CHANGES: ReadonlySet<UserEvent['type']> = new Set([
+  'PersonBlocked',
+  'PersonUnblocked',
+  'PrivacyChanged',
+  'AccountDeactivated',
+  'AccountReactivated',
+  'DeletionScheduled',
+  'DeletionCancelled',
+  'AccountDeleted',
+]);
+
+type Later<T> = T | Promise<T>;
+
+const then = <T, R>(value: Later<T>, go: (value: T) => Later<R>): Later<R> =>
+  value instanceof Promise ? value.then(go) : go(value);
+
+const isAway = ({ status, deletionDueAt }: User): boolean =>
+  status !== 'active' || deletionDueAt !== undefined;
+
+/**
+ * Whether two people write to each other: blocks, privacy and closed accounts are facts of the
+ * people's own streams, which the stream of a direct conversation does not know. A process holds
+ * the states it needs and looks again when it hears of a change, so that a block holds within the
+ * time that the news takes. No fact of a block enters the conversation, where both would read it.
+ */
+@Injectable()
+export class Welcome {
+  readonly #logger = new Logger(Welcome.name);
+
+  constructor(
+    private readonly streams: Streams,
+    news: AccountNews,
+  ) {
+    news.on(({ type, stream, revision }) => {
+      if (CHANGES.has(type)) this.#lookAgain(stream, revision);
+    });
+  }
+
+  /** Whether the other of the direct conversation that a command is about takes nothing from the actor. */
+  refuses({ type, data, meta }: Command): Later<boolean> {
+    const { conversationId } = data as { conversationId?: unknown };
+    if (typeof conversationId !== 'string') return false;
+    const looked = this.streams.look(conversation, `conversation-${conversationId}`, 0);
+    return then(looked, ({ state }) => {
+      if (type === 'StartConversation') return this.#refusesStart(data, meta.actor);
+      if (state.kind !== 'direct') return false;
+      const other = [...state.members.keys()].find((userId) => userId !== meta.actor);
+      return other !== undefined && this.#between(meta.actor, other, false);
+    });
+  }
+
+  #refusesStart(data: Readonly<object>, actor: string): Later<boolean> {
+    // The one command of this name is about a conversation that begins.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    const { kind, members } = data as { kind: string; members: readonly string[] };
+    const [other] = members;
+    return kind === 'direct' && other !== undefined && this.#between(actor, other, true);
+  }
+
+  #between(actor: string, other: string, isStart: boolean): Later<boolean> {
+    return then(this.#person(other), ({ state: theirs }) => {
+      const isClosed = isAway(theirs) || theirs.blocked.has(actor);
+      if (isClosed || (isStart && theirs.privacy.writing === 'nobody')) return true;
+      return then(this.#person(actor), ({ state: own }) => own.blocked.has(other));
+    });
+  }
+
+  #person(userId: string): Later<LookedAt<User>> {
+    return this.streams.look(user, `user-${userId}`, 0);
+  }
+
+  #lookAgain(stream: string, revision: number): void {
+    const looked = this.streams.look(user, stream, revision);
+    if (looked instanceof Promise)
+      looked.catch((error: unknown) => this.#logger.warn(`${stream}: ${String(error)}`));
+  }
+}
