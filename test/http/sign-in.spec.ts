@@ -207,19 +207,3 @@ describe('an access token', () => {
     expect((await me(accessToken)).status).toBe(200);
   });
 });
-
-describe('X-Api-Key', () => {
-  it('is asked for where the deployment has keys', async () => {
-    const keyed = await openDoor({ API_KEYS: 'one, two' });
-    const asking = (key?: string) => () =>
-      keyed.send('POST', '/v1/auth/codes', {
-        json: { phone: PHONE },
-        headers: key === undefined ? {} : { 'x-api-key': key },
-      });
-    await keyed.refuses(asking(), 401, 'unauthorized');
-    await keyed.refuses(asking('three'), 401, 'unauthorized');
-    expect((await asking('two')()).status).toBe(202);
-    expect((await keyed.send('GET', '/readyz')).status).toBe(200);
-    await keyed.close();
-  });
-});

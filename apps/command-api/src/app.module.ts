@@ -7,6 +7,7 @@ import { CallerGuard } from './caller.js';
 import { CheckedPipe } from './checked.pipe.js';
 import { CommandsController } from './commands.controller.js';
 import { ConversationsController } from './conversations.controller.js';
+import { Departures } from './departures.js';
 import { Deliveries } from './deliveries.js';
 import { DevicesController } from './devices.controller.js';
 import { Freshness } from './freshness.js';
@@ -56,6 +57,7 @@ export class AppModule {
         Transcript,
         Deliveries,
         Traces,
+        Departures,
         Freshness,
         { provide: CodeSender, useValue: sender },
         { provide: APP_GUARD, useClass: CallerGuard },

@@ -8,7 +8,6 @@ import {
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { Request, Response } from 'express';
-import { createHash, timingSafeEqual } from 'node:crypto';
 import {
   AccountNews,
   CommandDoor,
@@ -18,7 +17,7 @@ import {
   type Ports,
 } from '#commands';
 import { reject } from '#domain';
-import { uuidOf, type AccessClaims } from '#platform';
+import { ApiKeys, uuidOf, type AccessClaims } from '#platform';
 import { traceOf } from './trace.js';
 
 /** Routes that need no access token carry this mark. */
@@ -76,12 +75,10 @@ export const Calling = createParamDecorator((_: unknown, context: ExecutionConte
   return caller ?? reject('unauthorized', 'Log in first.');
 });
 
-const hashed = (text: string): Buffer => createHash('sha256').update(text).digest();
-
-/** Lets through who carries a valid access token, and, where keys are set, a valid X-Api-Key. */
+/** Lets through who carries a valid access token, and, where it is required, a valid X-Api-Key. */
 @Injectable()
 export class CallerGuard implements CanActivate {
-  readonly #apiKeys: readonly Buffer[];
+  readonly #apiKeys: ApiKeys;
 
   constructor(
     private readonly reflector: Reflector,
@@ -89,16 +86,13 @@ export class CallerGuard implements CanActivate {
     private readonly news: AccountNews,
     @Inject(PORTS) private readonly ports: Ports,
   ) {
-    this.#apiKeys = ports.config.API_KEYS.split(',')
-      .map((key) => key.trim())
-      .filter((key) => key !== '')
-      .map(hashed);
+    this.#apiKeys = new ApiKeys(ports.operations, ports);
   }
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const http = context.switchToHttp();
     const request = http.getRequest<Request>();
-    if (request.path.startsWith('/v1/')) this.#mustHoldApiKey(request.headers['x-api-key']);
+    await this.#mustBeKnown(request);
     if (this.reflector.get<boolean>(OPEN, context.getHandler())) return true;
     const [scheme, token, ...more] = (request.headers.authorization ?? '').split(' ');
     if (scheme?.toLowerCase() !== 'bearer' || token === undefined || more.length > 0)
@@ -110,10 +104,11 @@ export class CallerGuard implements CanActivate {
     return true;
   }
 
-  #mustHoldApiKey(given: string | string[] | undefined): void {
-    if (this.#apiKeys.length === 0) return;
-    const known = hashed(String(given ?? ''));
-    if (!this.#apiKeys.some((key) => timingSafeEqual(key, known)))
-      reject('unauthorized', 'Send one of the keys of this deployment as X-Api-Key.');
+  /** A key that is shown must be good, also where none is asked for. */
+  async #mustBeKnown({ path, headers }: Request): Promise<void> {
+    const given = headers['x-api-key'];
+    if (!path.startsWith('/v1/')) return;
+    if (given === undefined && !this.ports.config.REQUIRE_API_KEY) return;
+    await this.#apiKeys.check(String(given ?? ''), path.startsWith('/v1/auth/') ? 'login' : 'chat');
   }
 }

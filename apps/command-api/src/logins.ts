@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
+import type { Accepted } from '#commands';
 import { reject, Rejection } from '#domain';
-import { OneTimeCodes } from './one-time-codes.js';
+import type { Who } from '#platform';
+import { OneTimeCodes, wrongCode } from './one-time-codes.js';
 import { Registration, type Arrival, type DeviceInput } from './registration.js';
 import { Sessions, type TokenPair } from './sessions.js';
 import { LINK_TTL_MS, LOGIN_TTL_MS, Tickets } from './tickets.js';
@@ -11,7 +13,11 @@ const ASK_AGAIN_MS = 1_000;
 export const LINK_PAYLOAD = 'scripta:link:';
 
 /** Where a login comes from, and which device it may push out. */
-export type From = Readonly<{ place: string | undefined; replacing: string | undefined }>;
+export type From = Readonly<{
+  address: string;
+  place: string | undefined;
+  replacing: string | undefined;
+}>;
 
 /** What a finished login answers. */
 export type LoggedIn = TokenPair &
@@ -39,10 +45,10 @@ export class Logins {
    */
   async byCode(
     asked: Readonly<{ requestId: string; code: string; name: string; device: DeviceInput }>,
-    from: From,
+    { address, ...from }: From,
   ): Promise<LoggedIn> {
     const { requestId, code, device } = asked;
-    const phone = await this.codes.redeem(requestId, code);
+    const phone = await this.#proven(requestId, code, { address, ...from });
     const { userId, registered } = await this.registration.personOf(requestId, phone, asked.name);
     const arrival: Arrival = { loginId: requestId, device, method: 'code', ...from };
     if (await this.registration.needsApproval(userId, device)) return this.#held(userId, arrival);
@@ -50,7 +56,7 @@ export class Logins {
   }
 
   /** By a ticket: what it waited for must have come. */
-  async byTicket(shown: string, from: From): Promise<LoggedIn> {
+  async byTicket(shown: string, { place, replacing }: From): Promise<LoggedIn> {
     const ticket = await this.tickets.shown(shown);
     const { id, kind, state, userId, device, approvedBy } = ticket;
     if (state === 'refused') {
@@ -64,7 +70,7 @@ export class Logins {
     if (userId === undefined) return reject('unauthorized', 'Begin the login again.');
     await this.tickets.use(id);
     const method = kind === 'room' ? 'code' : kind;
-    const arrival: Arrival = { loginId: id, device, method, approvedBy, ...from };
+    const arrival: Arrival = { loginId: id, device, method, approvedBy, place, replacing };
     return { ...(await this.#admitted(userId, arrival)), registered: false };
   }
 
@@ -72,6 +78,25 @@ export class Logins {
   async link(device: DeviceInput) {
     const { id, ...made } = await this.tickets.make({ kind: 'link', device }, LINK_TTL_MS);
     return { payload: `${LINK_PAYLOAD}${id}`, ...made };
+  }
+
+  /** Has a person go by another number, by a code that was sent to it. */
+  async changePhone(
+    who: Who,
+    { requestId, code }: Readonly<{ requestId: string; code: string }>,
+    from: From,
+  ): Promise<Accepted> {
+    const phone = await this.#proven(requestId, code, from);
+    return this.registration.moveTo(who, requestId, phone);
+  }
+
+  async #proven(requestId: string, code: string, { address, place }: From): Promise<string> {
+    const guess = await this.codes.redeem(requestId, code, address);
+    if ('proven' in guess) return guess.proven;
+    // Not waited for: the answer's time is not to say whether the number has an account.
+    if (guess.guessedAt !== undefined)
+      void this.registration.noteRefused(requestId, guess.guessedAt, place);
+    return wrongCode();
   }
 
   async #admitted(userId: string, arrival: Arrival): Promise<Omit<LoggedIn, 'registered'>> {

@@ -2,7 +2,9 @@ import 'reflect-metadata';
 import { Logger } from '@nestjs/common';
 import { openPorts, PolicyRunner } from '#commands';
 import { releaseClaims } from '#domain';
-import { ConsoleCodeSender, readConfig } from '#platform';
+import { ConsoleCodeSender, HttpSmsSender, readConfig, smsSettingsOf } from '#platform';
+import { offerDevelopmentKey } from './development-key.js';
+import { Departures } from './departures.js';
 import { createHttpApp } from './http.js';
 
 /** How long requests in flight have to end once a stop is asked for (V30: 10 s in all). */
@@ -10,8 +12,13 @@ const STOP_MS_MAX = 8_000;
 
 const config = readConfig(process.env);
 const { ports, close } = await openPorts(config);
-const app = await createHttpApp(ports, new ConsoleCodeSender());
+const sms = smsSettingsOf(config);
+const app = await createHttpApp(
+  ports,
+  sms ? new HttpSmsSender(sms, ports) : new ConsoleCodeSender(),
+);
 const policies = app.get(PolicyRunner);
+const departures = app.get(Departures);
 
 const logger = new Logger('command-api');
 
@@ -22,7 +29,7 @@ const end = async (code: number): Promise<void> => {
   isEnding = true;
   ports.timer.after(STOP_MS_MAX, () => process.exit(1));
   try {
-    await policies.stop();
+    await Promise.all([policies.stop(), departures.stop()]);
     await app.close();
     await close();
     process.exit(code);
@@ -41,6 +48,8 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => vo
 process.on('unhandledRejection', failed);
 process.on('uncaughtException', failed);
 
+await offerDevelopmentKey(ports);
 await app.listen(config.COMMAND_API_PORT, '127.0.0.1');
 policies.start([releaseClaims]);
+departures.start();
 process.stdout.write(`ready ${new URL(await app.getUrl()).port}\n`);

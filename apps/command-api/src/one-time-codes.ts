@@ -2,8 +2,8 @@ import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from 'n
 import { Inject, Injectable } from '@nestjs/common';
 import { PORTS, type Ports } from '#commands';
 import { reject } from '#domain';
-import { CodeSender, limitOf, waitMsOf } from '#platform';
-import { phoneOf } from './phone.js';
+import { CodeSender, limitOf, waitMsOf, type LimitName } from '#platform';
+import { phoneOf, rangeOf } from './phone.js';
 
 /** Minutes a code is good for (invariant V20). */
 const CODE_TTL_MS = 600_000;
@@ -11,18 +11,32 @@ const CODE_TTL_MS = 600_000;
 const TRIES_MAX = 5;
 const CODES = 1_000_000;
 const CODE_DIGITS = 6;
-/** What limits codes for one number (abuse 74). */
-const OF_NUMBER = ['code-resend', 'code-hourly'] as const;
 /** Where `operations` holds codes; losing them asks people to try again. */
 const COLLECTION = 'codes';
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
 /** A code that was sent; neither it nor the number can be read from the document. */
-type SentCode = Readonly<{ hash: string; phone: string; expiresAtMs: number; tries: number }>;
+type SentCode = Readonly<{
+  hash: string;
+  phone: string;
+  expiresAtMs: number;
+  tries: number;
+  /** Of a test number: no message was sent, and nothing is limited. */
+  isTest: boolean;
+}>;
 
-const wrongCode = (): never =>
+/** What a guess came to: the proven number, or, with the last wrong guess, the number it was at. */
+export type Guess = Readonly<{ proven: string }> | Readonly<{ guessedAt: string | undefined }>;
+
+/** A limit with what it counts by. */
+type Counted = readonly [name: LimitName, key: string];
+
+/** The one answer to every code that does not prove a number. */
+export const wrongCode = (): never =>
   reject('wrong_code', 'The code is wrong or used up; check it or ask for a new one.');
+
+const WRONG: Guess = { guessedAt: undefined };
 
 /** One-time codes by which a person proves that a phone number is theirs. */
 @Injectable()
@@ -41,10 +55,20 @@ export class OneTimeCodes {
   }
 
   /** Sends a code. Does the same for every number, so that nobody learns who has an account. */
-  async send(written: string): Promise<Readonly<{ requestId: string; expiresAt: string }>> {
+  async send(
+    written: string,
+    address: string,
+  ): Promise<Readonly<{ requestId: string; expiresAt: string }>> {
     const phone = phoneOf(written);
     const fixed = this.#testCodes.find(({ prefix }) => phone.startsWith(prefix))?.code;
-    if (fixed === undefined) await this.#mayAsk(phone);
+    if (fixed === undefined)
+      await this.#mayDo('Too many codes were asked for; wait before asking again.', [
+        ['code-resend', phone],
+        ['code-hourly', phone],
+        ['code-address', address],
+        ['sms-prefix', rangeOf(phone)],
+        ['sms-all', ''],
+      ]);
     const code = fixed ?? String(this.ports.random.integer(CODES)).padStart(CODE_DIGITS, '0');
     const requestId = this.ports.random.uuid();
     const expiresAtMs = this.ports.clock.now() + CODE_TTL_MS;
@@ -53,6 +77,7 @@ export class OneTimeCodes {
       phone: this.#sealed(phone),
       expiresAtMs,
       tries: 0,
+      isTest: fixed !== undefined,
     };
     await this.ports.operations.put(COLLECTION, requestId, sent);
     this.ports.timer.after(CODE_TTL_MS, () => void this.#drop(requestId));
@@ -60,25 +85,31 @@ export class OneTimeCodes {
     return { requestId, expiresAt: new Date(expiresAtMs).toISOString() };
   }
 
-  /** The number that a right code proves. A try is counted before it is looked at (abuse 72). */
-  async redeem(requestId: string, code: string): Promise<string> {
+  /**
+   * Looks at a guess. A try is counted before it is looked at (abuse 72). Throws `code_expired`, and
+   * `rate_limited` where too much is guessed from this address or at all (abuse 71).
+   */
+  async redeem(requestId: string, code: string, address: string): Promise<Guess> {
     const sent = await this.ports.operations.increment<SentCode>(COLLECTION, requestId, 'tries');
-    if (!sent || sent.tries > TRIES_MAX) return wrongCode();
+    if (!sent || sent.tries > TRIES_MAX) return WRONG;
+    if (!sent.isTest)
+      await this.#mayDo('Too many codes were tried; wait before trying again.', [
+        ['guess-address', address],
+        ['guess-all', ''],
+      ]);
     if (sent.expiresAtMs <= this.ports.clock.now())
       return reject('code_expired', 'This code is too old; ask for a new one.');
     const isRight = timingSafeEqual(Buffer.from(sent.hash, 'hex'), this.#hash(requestId, code));
-    if (!isRight || !(await this.ports.operations.take(COLLECTION, requestId))) return wrongCode();
-    return this.#opened(sent.phone);
+    if (!isRight) return sent.tries < TRIES_MAX ? WRONG : { guessedAt: this.#opened(sent.phone) };
+    const taken = await this.ports.operations.take(COLLECTION, requestId);
+    return taken ? { proven: this.#opened(sent.phone) } : WRONG;
   }
 
-  async #mayAsk(phone: string): Promise<void> {
+  async #mayDo(refusal: string, limits: readonly Counted[]): Promise<void> {
     const { config, limiter } = this.ports;
-    for (const name of OF_NUMBER) {
-      const retryAfterMs = await waitMsOf(limiter, limitOf(config, name), phone);
-      if (retryAfterMs > 0)
-        reject('rate_limited', 'A code was sent already; wait before asking again.', {
-          retryAfterMs,
-        });
+    for (const [name, key] of limits) {
+      const retryAfterMs = await waitMsOf(limiter, limitOf(config, name), key);
+      if (retryAfterMs > 0) reject('rate_limited', refusal, { retryAfterMs });
     }
   }
 

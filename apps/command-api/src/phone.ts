@@ -14,3 +14,12 @@ export const phoneOf = (written: string): string => {
     ? read.number
     : reject('invalid', 'Write the phone number with its country, such as +49 30 1234567.');
 };
+
+/** Digits after the country's code that, with it, make the range a number is of. */
+const RANGE_DIGITS = 3;
+
+/** The range a number is of: its country and the next digits, as operators sell them. */
+export const rangeOf = (phone: string): string => {
+  const country = parsePhoneNumberFromString(phone)?.countryCallingCode ?? '';
+  return phone.slice(0, 1 + country.length + RANGE_DIGITS);
+};

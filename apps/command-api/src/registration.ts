@@ -1,14 +1,17 @@
-import { Inject, Injectable } from '@nestjs/common';
-import { Claims, People, PORTS, type Ports } from '#commands';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Claims, People, PORTS, type Accepted, type Ports } from '#commands';
 import {
+  ChangePhone,
   HoldLogin,
+  NoteRefusedLogin,
   RegisterUser,
+  reject,
   StartSession,
   type DeviceView,
   type SessionMethod,
   type UserView,
 } from '#domain';
-import { eventIdOf, uuidOf } from '#platform';
+import { eventIdOf, uuidOf, type Who } from '#platform';
 import { Sessions, type SessionOf } from './sessions.js';
 
 /** What a person says about the device they log in on. */
@@ -37,6 +40,8 @@ export type Admitted = SessionOf & Readonly<{ position: string }>;
 /** People by their phone numbers, and the devices that act for them. */
 @Injectable()
 export class Registration {
+  readonly #logger = new Logger(Registration.name);
+
   constructor(
     @Inject(PORTS) private readonly ports: Ports,
     private readonly claims: Claims,
@@ -70,6 +75,34 @@ export class Registration {
     const { place, loginId } = arrival;
     const meta = this.#meta(loginId, 'hold', userId);
     await this.people.run(new HoldLogin({ userId, approvalId, name, platform, place }, meta));
+  }
+
+  /** Tells a person, if a number has one, that its code was guessed at until no try was left. */
+  async noteRefused(loginId: string, phone: string, place: string | undefined): Promise<void> {
+    try {
+      const userId = await this.claims.holderOf('phone', phone);
+      if (userId === undefined) return;
+      const meta = this.#meta(loginId, 'refused', userId);
+      await this.people.run(new NoteRefusedLogin({ userId, place }, meta));
+    } catch (error) {
+      this.#logger.warn(`A burst of wrong codes was not noted: ${String(error)}`);
+    }
+  }
+
+  /**
+   * Has a person go by another number, which they have proven to be theirs. Throws `already_exists`
+   * where it is another person's. The number before is free once a policy has released it.
+   */
+  async moveTo({ userId, deviceId }: Who, requestId: string, phone: string): Promise<Accepted> {
+    const draft = this.#draft(requestId, 'phone', userId);
+    const holder = await this.claims.take('phone', phone, userId, draft);
+    if (holder !== userId) reject('already_exists', 'Another account has this number.');
+    const { state } = await this.people.latest(userId);
+    const claim = this.claims.streamOf('phone', phone);
+    const former = state.phone === undefined ? claim : this.claims.streamOf('phone', state.phone);
+    const previousClaim = former === claim ? undefined : former;
+    const meta = { ...this.#meta(requestId, 'phone-changed', userId), device: deviceId };
+    return this.people.run(new ChangePhone({ userId, phone, claim, previousClaim }, meta));
   }
 
   /** Lets a device act for a person. Throws `too_many_devices` where it has no room. */

@@ -3,9 +3,9 @@ import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { CONFIG, id, name } from '#commands';
-import type { Config } from '#platform';
+import { addressOf, type Config } from '#platform';
 import { Calling, Open, type Caller } from './caller.js';
-import { Logins } from './logins.js';
+import { Logins, type From } from './logins.js';
 import { OneTimeCodes } from './one-time-codes.js';
 import { placeOf } from './place.js';
 import { Sessions } from './sessions.js';
@@ -21,10 +21,12 @@ const device = z.strictObject({
     .optional(),
 });
 const ticket = z.string().max(128);
+const digits = z.string().regex(/^\d{4,10}$/, { error: 'Must be the digits of the code.' });
+const proving = z.strictObject({ requestId: id, code: digits });
 const completing = z.union([
   z.strictObject({
     requestId: id,
-    code: z.string().regex(/^\d{4,10}$/, { error: 'Must be the digits of the code.' }),
+    code: digits,
     name: name.default('New user'),
     device,
     replace: id.optional(),
@@ -50,8 +52,8 @@ export class SignInController {
   @Post('codes')
   @HttpCode(202)
   @ApiOperation({ summary: 'Have a one-time code sent to a phone number.' })
-  request(@Body({ schema: asking }) { phone }: z.infer<typeof asking>) {
-    return this.codes.send(phone);
+  request(@Body({ schema: asking }) { phone }: z.infer<typeof asking>, @Req() request: Request) {
+    return this.codes.send(phone, addressOf(request));
   }
 
   @Open()
@@ -65,13 +67,26 @@ export class SignInController {
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
   ) {
-    const from = { place: placeOf(request, this.config.PLACE_HEADER), replacing: body.replace };
+    const from = this.#from(request, body.replace);
     const { position, ...answer } =
       'ticket' in body
         ? await this.logins.byTicket(body.ticket, from)
         : await this.logins.byCode(body, from);
     response.set('X-Position', position);
     return answer;
+  }
+
+  @Post('phone')
+  @HttpCode(200)
+  @ApiBearerAuth()
+  @ApiOperation({ summary: 'Go by another number, by a code that was sent to it.' })
+  async changePhone(
+    @Body({ schema: proving }) body: z.infer<typeof proving>,
+    @Req() request: Request,
+    @Calling() caller: Caller,
+  ) {
+    const from = this.#from(request);
+    return caller.answer(await this.logins.changePhone(caller.who, body, from));
   }
 
   @Open()
@@ -102,5 +117,10 @@ export class SignInController {
     const position = await this.sessions.end(who, 'logout');
     response.set('X-Position', position);
     return { position };
+  }
+
+  #from(request: Request, replacing?: string): From {
+    const place = placeOf(request, this.config.PLACE_HEADER);
+    return { address: addressOf(request), place, replacing };
   }
 }

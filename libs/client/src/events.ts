@@ -35,6 +35,8 @@ export type ScriptaEvents = { [Type in FactType]: FactOf<Type> } & {
 /** Where the platform is, who speaks, and where to keep things. */
 export type ScriptaOptions = Readonly<{
   url: string | Readonly<{ rest: string; socket: string }>;
+  /** The application's own key, where the deployment asks for one. */
+  apiKey?: string;
   token?: string;
   userId?: string;
   deviceId?: string;

@@ -47,13 +47,16 @@ export type RestTokens = Readonly<{
   renew: () => Promise<boolean>;
 }>;
 
+/** What requests carry beside, and how they are made. */
+export type Requests = Readonly<{ fetch?: Fetch | undefined; apiKey?: string | undefined }>;
+
 /** The REST side. */
 export class Rest {
   constructor(
     private readonly url: string,
     private readonly runtime: Runtime,
     private readonly tokens: RestTokens,
-    private readonly request: Fetch = overNetwork,
+    private readonly requests: Requests = {},
   ) {}
 
   /** Reads; tried again while the server is busy or away. */
@@ -84,10 +87,12 @@ export class Rest {
   /** Sends once. Throws a `ScriptaError` for a refusal, and where the server cannot be reached. */
   async once<Body>(method: string, path: string, body?: object): Promise<Body> {
     const token = this.tokens.token();
-    const response = await this.request(`${this.url}${path}`, {
+    const { fetch: request = overNetwork, apiKey } = this.requests;
+    const response = await request(`${this.url}${path}`, {
       method,
       headers: {
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...(apiKey === undefined ? {} : { 'x-api-key': apiKey }),
         ...(body ? { 'content-type': 'application/json' } : {}),
       },
       ...(body ? { body: JSON.stringify(body) } : {}),

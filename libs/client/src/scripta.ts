@@ -34,7 +34,7 @@ export class Scripta extends Reads {
 
   constructor(options: ScriptaOptions) {
     super();
-    const { url, token, userId, deviceId, storage, runtime, transport, fetch } = options;
+    const { url, token, userId, deviceId, storage, runtime, transport, fetch, apiKey } = options;
     const urls = typeof url === 'string' ? { rest: url, socket: url } : url;
     this.#runtime = runtime ?? systemRuntime;
     this.#storage = storage ?? new MemoryStorage();
@@ -49,7 +49,7 @@ export class Scripta extends Reads {
     if (token !== undefined)
       this.#tokens.set({ token, userId: userId ?? '', deviceId: deviceId ?? '' }, false);
     const tokens = { token: () => this.#session?.token, renew: () => this.#tokens.change() };
-    this.#rest = new Rest(urls.rest, this.#runtime, tokens, fetch);
+    this.#rest = new Rest(urls.rest, this.#runtime, tokens, { fetch, apiKey });
     const port: LinkPort = {
       token: () => this.#session?.token ?? '',
       welcome: (who) => this.#welcome(who),

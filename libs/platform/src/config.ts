@@ -46,7 +46,24 @@ export const configSchema = z.object({
   PLACE_HEADER: text('').describe(
     'Header of a trusted proxy with the coarse place of a caller, such as cf-ipcountry.',
   ),
-  API_KEYS: text('').describe('Comma-separated keys; when set, `X-Api-Key` must be one of them.'),
+  REQUIRE_API_KEY: z
+    .stringbool()
+    .default(false)
+    .describe('Whether calls of /v1 must carry a valid X-Api-Key (npm run api-keys).'),
+  SMS_URL: text('').describe(
+    'Where codes are posted to a gateway for text messages. Empty: they are printed.',
+  ),
+  SMS_TEXT: text('{code} is your Scripta code.').describe('The text message.'),
+  SMS_BODY: text('{"to":"{to}","text":"{text}","id":"{id}"}').describe(
+    'JSON that the gateway takes.',
+  ),
+  SMS_SECRET: text('').describe(
+    'Signs what is posted: see docs/how-to/connect-your-sms-gateway.md.',
+  ),
+  SMS_AUTHORIZATION: text('').describe('The header Authorization that the gateway wants.'),
+  SMS_COUNTRIES: text('').describe(
+    'Comma-separated countries (ISO 3166) that are sent to, such as DE,AT. Empty: all.',
+  ),
   TEST_NUMBERS: text('').describe(
     'PREFIX:CODE: phone numbers that begin with PREFIX always get CODE and no message is sent.',
   ),

@@ -1,4 +1,5 @@
 export * from './clock.js';
+export * from './api-keys.js';
 export * from './code-sender.js';
 export * from './codec.js';
 export * from './config.js';
@@ -25,6 +26,7 @@ export * from './read-model-runner.js';
 export * from './read-model.js';
 export * from './redis-rate-limiter.js';
 export * from './rejections.js';
+export * from './sms-gateway.js';
 export * from './spans.js';
 export * from './subscription.js';
 export * from './refresh-tokens.js';

@@ -108,6 +108,13 @@ export const QUERIES = {
     sort: { position: -1 },
     limit,
   }),
+  /** Accounts whose time of grace has passed at a time, the longest due first. */
+  deletionsDue: (at: string, limit: number) => ({
+    view: 'users',
+    filter: { deletionDueAt: { $lte: at } },
+    sort: { deletionDueAt: 1 },
+    limit,
+  }),
   /** Sessions that ended since a time. */
   revokedSince: (at: string) => ({
     view: 'revocations',

@@ -120,7 +120,7 @@ const BLANK = { name: '', privacy: {}, preferences: {}, blocked: [], roles: [], 
 export const users: Projection<UserView, UserEvent> = {
   name: 'users',
   streams: ['user-'],
-  indexes: [],
+  indexes: [{ key: { deletionDueAt: 1 } }],
   keysOf: ({ data }) => [data.userId],
   evolve: (view, { type, data }) => {
     if (type === 'UserRegistered') return { ...BLANK, name: data.name, registeredAt: data.at };
