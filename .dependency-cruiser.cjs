@@ -29,6 +29,13 @@ module.exports = {
       to: { path: '^(libs/(platform|commands|domain)|apps|embedded|tools)' },
     },
     {
+      name: 'proof-stands-alone',
+      severity: 'error',
+      comment: 'A stranger can take the verifier away: it needs nothing but node:crypto.',
+      from: { path: '^libs/proof/src', pathNot: '\\.spec\\.ts$' },
+      to: { pathNot: '^(libs/proof/src|crypto$|node:crypto$)' },
+    },
+    {
       name: 'apps-are-strangers',
       severity: 'error',
       comment: 'Apps meet only in the log and in libs.',
