@@ -96,6 +96,8 @@ afterAll(async () => {
   await platform?.stop();
 });
 
+const readsOf = (marks: readonly MovedMark[]) => marks.filter(({ kind }) => kind === 'read');
+
 describe('two people', () => {
   it('hear each other, each message once, in one order, with its place', async () => {
     const [ada, ben] = [await person('Ada'), await person('Ben')];
@@ -148,6 +150,30 @@ describe('two people', () => {
     }
     const item = await ben.client.conversation(conversationId, { minPosition: position });
     expect(item).toMatchObject({ read: last.seq, unread: 0 });
+  });
+
+  it('[A16] read privately where they want to: only their own devices know', async () => {
+    const [ada, ben] = [await person('Ada'), await person('Ben')];
+    const conversationId = await groupOf(ada, ben);
+    const tablet = await another(ben);
+    const [told, own]: [MovedMark[], MovedMark[]] = [[], []];
+    ada.client.on('receipts.moved', ({ marks }) => told.push(...marks));
+    tablet.client.on('receipts.moved', ({ marks }) => own.push(...marks));
+    const heard: string[] = [];
+    tablet.client.on('account', ({ type }) => heard.push(type));
+    await ben.client.account.changePrivacy({ receipts: 'nobody' });
+    await until(() => heard.length === 1);
+    const hidden = await ada.client.send(conversationId, 'did you read this?');
+    const { position } = await ben.client.markRead(conversationId, hidden.seq);
+    const item = await ben.client.conversation(conversationId, { minPosition: position });
+    expect(item).toMatchObject({ read: hidden.seq, unread: 0 });
+    await until(() => readsOf(own).some(({ seq }) => seq === hidden.seq));
+    await ben.client.account.changePrivacy({ receipts: 'everyone' });
+    await until(() => heard.length === 2);
+    const shown = await ada.client.send(conversationId, 'and this?');
+    await ben.client.markRead(conversationId, shown.seq);
+    await until(() => readsOf(told).length > 0);
+    expect(readsOf(told).map(({ seq }) => seq)).toEqual([shown.seq]);
   });
 
   it('[V3] have each message once, whatever becomes of its acknowledgement', async () => {

@@ -1,11 +1,10 @@
-import { MARK_KINDS, type Recorded, type ScriptaEvent } from '#domain';
+import { markKindOf, type Recorded, type ScriptaEvent } from '#domain';
 import type { Codec, EventStore, LogEvent } from '#platform';
 
 /** Streams that a badge follows from. */
 const PREFIXES = ['conversation-', 'audience-', 'receipts-'];
 /** Events read at once. */
 const PAGE_EVENTS = 2_000;
-const READ = MARK_KINDS.indexOf('read');
 
 /** One person's badge in one conversation, and what it follows from. */
 export type Badge = {
@@ -110,7 +109,7 @@ export class LogBadges {
       }
       case 'MarksMoved':
         for (const [conversation, user, , kind, seq, number] of event.data.marks)
-          if (kind === READ) this.#read(user, conversation, { seq, number }, event);
+          if (markKindOf(kind) === 'read') this.#read(user, conversation, { seq, number }, event);
         return undefined;
       default:
         return undefined;

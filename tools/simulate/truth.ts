@@ -1,6 +1,7 @@
 import {
   factOf,
-  MARK_KINDS,
+  markKindOf,
+  type MarkKind,
   type ConversationEvent,
   type Fact,
   type Mark,
@@ -16,7 +17,7 @@ export type Stay = Readonly<{ from: number; to: number }>;
 export type TrueMark = Readonly<{
   conversationId: string;
   userId: string;
-  kind: (typeof MARK_KINDS)[number];
+  kind: MarkKind;
   device: string;
   seq: number;
   number: number;
@@ -105,7 +106,7 @@ export class Truth {
   }
 
   #marked([conversationId, userId, device, kind, seq, number]: Mark, position: number): void {
-    const name = MARK_KINDS[kind] ?? 'delivered';
+    const name = markKindOf(kind);
     this.marks.push({ conversationId, userId, device, kind: name, seq, number, position });
   }
 }

@@ -3,6 +3,7 @@ import {
   mayRead,
   memberKey,
   type MemberView,
+  shownRead,
   type ReceiptView,
   type StoredEntry,
   type UserView,
@@ -127,7 +128,8 @@ const memberOf = (
   times: MarkTimes,
 ): MemberDelivery => {
   const isAuthor = userId === actor;
-  const isRead = !isAuthor && (marks.get(userId)?.read ?? -1) >= seq;
+  const mark = marks.get(userId);
+  const isRead = !isAuthor && mark !== undefined && shownRead(mark).read >= seq;
   const isDelivered = devices.some(({ state }) => state === 'delivered');
   const [deliveredAt] = devices.flatMap((device) => device.deliveredAt ?? []).toSorted();
   const readAt = isRead ? times.read.get(userId) : undefined;

@@ -1,11 +1,9 @@
-import { MARK_KINDS, receiptStreamOf, type Mark } from '#domain';
+import { isPrivateMark, markKindOf, receiptStreamOf, type Mark } from '#domain';
 import type { Ports } from '#commands';
 
 /** Ticks of receipts read for one page, and in one go: those of the minute after a message. */
 const TICKS_MAX = 200;
 const TICKS_PER_READ = 50;
-
-const READ = MARK_KINDS.indexOf('read');
 
 /** When marks first passed a message; absent where that lies further on than is read. */
 export type MarkTimes = Readonly<{
@@ -30,9 +28,10 @@ export const markTimes = async (
   const delivered = new Map<string, string>();
   const note = (marks: readonly Mark[], at: string): void => {
     for (const [conversation, user, device, kind, upTo] of marks) {
-      if (conversation !== conversationId || upTo < seq) continue;
-      const times = kind === READ ? read : delivered;
-      const key = kind === READ ? user : `${user}:${device}`;
+      if (conversation !== conversationId || upTo < seq || isPrivateMark(kind)) continue;
+      const isRead = markKindOf(kind) === 'read';
+      const times = isRead ? read : delivered;
+      const key = isRead ? user : `${user}:${device}`;
       if (!times.has(key)) times.set(key, at);
     }
   };

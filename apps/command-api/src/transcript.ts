@@ -7,6 +7,7 @@ import {
   type Fact,
   type Interval,
   type MemberView,
+  shownRead,
   type ReceiptView,
   type StoredEntry,
 } from '#domain';
@@ -115,7 +116,7 @@ export class Transcript {
     const marks = new Map(found.map((mark) => [mark.userId, mark]));
     return heard.map(({ userId }) => {
       const mark = marks.get(userId);
-      const read = mark !== undefined && mark.read >= seq;
+      const read = mark !== undefined && shownRead(mark).read >= seq;
       return { userId, delivered: read || (mark !== undefined && deliveredTo(mark) >= seq), read };
     });
   }

@@ -5,6 +5,7 @@ import {
   type Fact,
   type Interval,
   type MemberView,
+  shownRead,
   type ReceiptView,
   type StoredEntry,
 } from '#domain';
@@ -18,7 +19,7 @@ const PAGE_RECEIPTS_MAX = 1_000;
 
 /** How far one member has got, as clients know it. */
 export type ReceiptState = Readonly<
-  Omit<ReceiptView, 'at'> & {
+  Omit<ReceiptView, 'at' | 'shown'> & {
     /** Place in the log, a decimal string. */
     position: string;
   }
@@ -108,7 +109,7 @@ export class Pages {
         .filter(({ conversationId, position }) =>
           mayRead(intervals.get(conversationId) ?? [], position),
         )
-        .map(toState),
+        .map((receipt) => toState(receipt, userId)),
       end: more ? { position: last.position, eventId: last._id } : end,
       more,
     };
@@ -137,7 +138,9 @@ export class Pages {
   }
 }
 
-const toState = (receipt: Stored<ReceiptView>): ReceiptState => {
-  const { conversationId, userId, read, readNumber, delivered, position } = receipt;
+/** A mark as a person may know it: of others what they show. */
+const toState = (receipt: Stored<ReceiptView>, asker: string): ReceiptState => {
+  const { conversationId, userId, delivered, position } = receipt;
+  const { read, readNumber } = userId === asker ? receipt : shownRead(receipt);
   return { conversationId, userId, read, readNumber, delivered, position: String(position) };
 };

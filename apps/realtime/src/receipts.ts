@@ -1,9 +1,11 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import {
   conversation,
-  MARK_KINDS,
+  isPrivateMark,
+  markKindOf,
   type Conversation,
   type Mark,
+  type MarkKind,
   type ReceiptEvent,
   type Recorded,
 } from '#domain';
@@ -19,7 +21,7 @@ const REMEMBERED_MAX = 100_000;
 export type MovedMark = Readonly<{
   conversationId: string;
   userId: string;
-  kind: (typeof MARK_KINDS)[number];
+  kind: MarkKind;
   seq: number;
   at: string;
 }>;
@@ -74,11 +76,12 @@ export class ReceiptNews {
     at: string,
   ): void {
     if (state.members.size > this.config.FANOUT_TOLD_MEMBERS_MAX) return;
-    for (const [conversationId, userId, , kindIndex, seq] of marks) {
-      const kind = MARK_KINDS[kindIndex] ?? 'delivered';
+    for (const [conversationId, userId, , logged, seq] of marks) {
+      const kind = markKindOf(logged);
       const mark = { conversationId, userId, kind, seq, at };
       const before = this.#pass(mark);
-      for (const author of authorsOf(state, userId, before, seq)) add(told, author, mark);
+      if (!isPrivateMark(logged))
+        for (const author of authorsOf(state, userId, before, seq)) add(told, author, mark);
       // Two devices mark through two processes: the log may have the lesser mark last.
       if (kind === 'read' && seq > before) add(told, userId, mark);
     }

@@ -1,4 +1,4 @@
-import { MARK_KINDS, receiptStreamOf, type Mark } from '#domain';
+import { loggedKind, markKindOf, receiptStreamOf, type Mark, type MarkKind } from '#domain';
 
 /** Marks that may wait for the log: about 20 MiB; beyond, delivered marks are let go. */
 export const MARKS_WAITING_MAX = 65_536;
@@ -10,8 +10,10 @@ export type Marking = Readonly<{
   conversationId: string;
   userId: string;
   device: string;
-  kind: (typeof MARK_KINDS)[number];
+  kind: MarkKind;
   seq: number;
+  /** Only the person's own devices are told. */
+  isPrivate?: boolean;
 }>;
 
 const keyOf = ({ conversationId, userId, device, kind }: Marking): string =>
@@ -20,7 +22,7 @@ const keyOf = ({ conversationId, userId, device, kind }: Marking): string =>
 const seqOf = ([, , , , seq]: Mark): number => seq;
 
 const keyOfRow = ([conversationId, userId, device, kind, seq]: Mark): string =>
-  keyOf({ conversationId, userId, device, seq, kind: MARK_KINDS[kind] ?? 'read' });
+  keyOf({ conversationId, userId, device, seq, kind: markKindOf(kind) });
 
 /** How far a register was asked to move, and how far it has moved in the log. */
 type Known = { asked: number; kept: number };
@@ -43,7 +45,7 @@ export class MarkRows {
 
   /** Adds a mark; `number` is the count of messages there. Of one register the furthest waits. */
   add(marking: Marking, number: number): void {
-    const { conversationId, userId, device, kind, seq } = marking;
+    const { conversationId, userId, device, kind, seq, isPrivate } = marking;
     const key = keyOf(marking);
     this.#remember(key, ({ asked, kept }) => ({ asked: Math.max(asked, seq), kept }));
     const stream = receiptStreamOf(conversationId);
@@ -52,7 +54,7 @@ export class MarkRows {
     const waiting = rows.get(key);
     if (waiting && seqOf(waiting) >= seq) return;
     if (!waiting) this.size += 1;
-    rows.set(key, [conversationId, userId, device, MARK_KINDS.indexOf(kind), seq, number]);
+    rows.set(key, [conversationId, userId, device, loggedKind(kind, isPrivate), seq, number]);
   }
 
   /** Streams that have marks to append. */

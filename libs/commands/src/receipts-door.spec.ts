@@ -10,11 +10,13 @@ import {
   type ConversationKind,
   type Mark,
 } from '#domain';
-import { eventIdOf } from '#platform';
+import { AccessTokens, eventIdOf } from '#platform';
 import { FaultyStore, memoryPorts } from '#testing';
+import { AccountNews } from './account-news.js';
 import { Decides } from './handled.js';
 import { ReceiptsDoor } from './receipts-door.js';
 import { Streams } from './streams.js';
+import { Welcome } from './welcome.js';
 
 const [ADA, BEN] = [randomUUID(), randomUUID()];
 const DEVICE = randomUUID();
@@ -39,7 +41,8 @@ const world = (settings: Readonly<Record<string, string>> = {}) => {
   const store = new FaultyStore(shared.store);
   const ports = { ...shared, store };
   const streams = new Streams(ports);
-  const door = new ReceiptsDoor(ports, streams);
+  const news = new AccountNews(ports, new AccessTokens(ports.keys, ports.clock, 600));
+  const door = new ReceiptsDoor(ports, streams, new Welcome(streams, news));
   const handler = new (Decides(conversation))(streams);
   const marksOf = async (conversationId: string) => {
     const events = await shared.store.read(receiptStreamOf(conversationId), 0);

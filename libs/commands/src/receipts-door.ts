@@ -13,6 +13,7 @@ import type { Accepted } from './held.js';
 import { MARKS_WAITING_MAX, MarkRows, type Marking } from './mark-rows.js';
 import { PORTS, type Ports } from './ports.js';
 import { COMMAND_DEADLINE_MS, Streams, type LookedAt } from './streams.js';
+import { Welcome } from './welcome.js';
 
 /** Rows of one event: 64 KiB (design decision 5) of at most 143 characters each. */
 const ROWS_PER_EVENT_MAX = 450;
@@ -52,6 +53,7 @@ export class ReceiptsDoor implements OnApplicationShutdown {
   constructor(
     @Inject(PORTS) private readonly ports: Ports,
     private readonly streams: Streams,
+    private readonly welcome: Welcome,
   ) {
     this.#limit = limitOf(ports.config, 'marks');
   }
@@ -68,7 +70,8 @@ export class ReceiptsDoor implements OnApplicationShutdown {
     const seq = Math.min(marking.seq, revision);
     const data = { conversationId, kind, seq };
     const isKept = kind === 'read' || (await this.#audienceFits(state, conversationId));
-    const clamped = { ...marking, seq };
+    const isPrivate = kind === 'read' && (await this.welcome.readsPrivately(marking.userId));
+    const clamped = { ...marking, seq, isPrivate };
     if (!isKept || this.#rows.isKept(clamped))
       return { duplicate: true, data, position: String(seenTo) };
     const number = kind === 'read' ? await this.#numberAt(stream, state, seq) : 0;

@@ -32,13 +32,15 @@ const isAway = ({ status, deletionDueAt }: User): boolean =>
 @Injectable()
 export class Welcome {
   readonly #logger = new Logger(Welcome.name);
+  /** Revisions that were heard of and are being read. */
+  readonly #heard = new Map<string, number>();
 
   constructor(
     private readonly streams: Streams,
     news: AccountNews,
   ) {
     news.on(({ type, stream, revision }) => {
-      if (CHANGES.has(type)) this.#lookAgain(stream, revision);
+      if (CHANGES.has(type)) void this.#lookAgain(stream, revision);
     });
   }
 
@@ -53,6 +55,11 @@ export class Welcome {
       const other = [...state.members.keys()].find((userId) => userId !== meta.actor);
       return other !== undefined && this.#between(meta.actor, other, false);
     });
+  }
+
+  /** Whether what a person reads is told to nobody but their own devices. */
+  readsPrivately(userId: string): Later<boolean> {
+    return then(this.#person(userId), ({ state }) => state.privacy.receipts === 'nobody');
   }
 
   #refusesStart(data: Readonly<object>, actor: string): Later<boolean> {
@@ -72,12 +79,18 @@ export class Welcome {
   }
 
   #person(userId: string): Later<LookedAt<User>> {
-    return this.streams.look(user, `user-${userId}`, 0);
+    const stream = `user-${userId}`;
+    return this.streams.look(user, stream, this.#heard.get(stream) ?? 0);
   }
 
-  #lookAgain(stream: string, revision: number): void {
-    const looked = this.streams.look(user, stream, revision);
-    if (looked instanceof Promise)
-      looked.catch((error: unknown) => this.#logger.warn(`${stream}: ${String(error)}`));
+  async #lookAgain(stream: string, revision: number): Promise<void> {
+    this.#heard.set(stream, revision);
+    try {
+      await this.streams.look(user, stream, revision);
+      if (this.#heard.get(stream) === revision) this.#heard.delete(stream);
+    } catch (error) {
+      // Whoever needs the state reads it again.
+      this.#logger.warn(`${stream}: ${String(error)}`);
+    }
   }
 }

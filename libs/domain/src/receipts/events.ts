@@ -1,7 +1,23 @@
 import { open, type EventOf } from '../schema.js';
 
-/** A mark's kind as it stands in the log: it reached a device, or a person saw it. */
+/** What a mark says: it reached a device, or a person saw it. */
 export const MARK_KINDS = ['delivered', 'read'] as const;
+/** One of them. */
+export type MarkKind = (typeof MARK_KINDS)[number];
+
+/** A mark's kind as it stands in the log: what was read may be nobody else's business. */
+const LOGGED_KINDS = [...MARK_KINDS, 'read_privately'] as const;
+
+/** A kind's number in a row of the log. */
+export const loggedKind = (kind: MarkKind, isPrivate = false): number =>
+  LOGGED_KINDS.indexOf(kind === 'read' && isPrivate ? 'read_privately' : kind);
+
+/** What a row's number stands for. */
+export const markKindOf = (logged: number): MarkKind =>
+  LOGGED_KINDS[logged] === 'delivered' ? 'delivered' : 'read';
+
+/** Whether a row is only for the person's own devices. */
+export const isPrivateMark = (logged: number): boolean => LOGGED_KINDS[logged] === 'read_privately';
 
 /** Marks one event may carry: about 64 KiB as JSON. */
 export const MARKS_PER_EVENT_MAX = 1_000;
@@ -10,7 +26,7 @@ export const RECEIPT_SHARDS = 64;
 
 /**
  * Registers, not decisions: marks only move forward, so they are appended without loading anything.
- * A row is conversation, user, device, kind (index in `MARK_KINDS`), seq, and the number of
+ * A row is conversation, user, device, kind (`loggedKind`), seq, and the number of
  * messages at that seq (0 for delivered).
  */
 export const receiptEvents = {

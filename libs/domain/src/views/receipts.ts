@@ -1,7 +1,7 @@
 import type { ConversationEvent } from '../conversation/events.js';
 import type { Recorded } from '../decider.js';
 import type { Projection } from '../projection.js';
-import { MARK_KINDS, type Mark, type ReceiptEvent } from '../receipts/events.js';
+import { isPrivateMark, markKindOf, type Mark, type ReceiptEvent } from '../receipts/events.js';
 import { memberKey } from './members.js';
 
 /** How far one person has got in one conversation; id `<conversation>:<user>`. */
@@ -11,12 +11,20 @@ export type ReceiptView = Readonly<{
   /** Seq and number of messages at the read mark; -1 and 0 before the first. */
   read: number;
   readNumber: number;
+  /** What others are shown, where the person reads privately. */
+  shown?: Readonly<{ read: number; readNumber: number }>;
   /** Seq delivered, by device id. */
   delivered: Readonly<Record<string, number>>;
   at: string;
 }>;
 
-const READ = MARK_KINDS.indexOf('read');
+/** How far others may know that a person has read. */
+export const shownRead = ({
+  shown,
+  read,
+  readNumber,
+}: Pick<ReceiptView, 'read' | 'readNumber' | 'shown'>): NonNullable<ReceiptView['shown']> =>
+  shown ?? { read, readNumber };
 
 const before = (conversationId: string, userId: string, at: string): ReceiptView => ({
   conversationId,
@@ -27,8 +35,21 @@ const before = (conversationId: string, userId: string, at: string): ReceiptView
   at,
 });
 
-const moved = (view: ReceiptView, [, , device, kind, seq, number]: Mark): ReceiptView => {
-  if (kind === READ) return seq > view.read ? { ...view, read: seq, readNumber: number } : view;
+const seen = (view: ReceiptView, [, , , kind, seq, number]: Mark): ReceiptView => {
+  const { shown: _shown, read, readNumber, ...others } = view;
+  const told = shownRead(view);
+  const isFurther = seq > read;
+  const isTold = seq > told.read && !isPrivateMark(kind);
+  if (!isFurther && !isTold) return view;
+  const mark = { read: seq, readNumber: number };
+  const own = isFurther ? mark : { read, readNumber };
+  const byAll = isTold ? mark : told;
+  return { ...others, ...own, ...(byAll.read === own.read ? {} : { shown: byAll }) };
+};
+
+const moved = (view: ReceiptView, mark: Mark): ReceiptView => {
+  const [, , device, kind, seq] = mark;
+  if (markKindOf(kind) === 'read') return seen(view, mark);
   return seq > (view.delivered[device] ?? -1)
     ? { ...view, delivered: { ...view.delivered, [device]: seq } }
     : view;
@@ -59,8 +80,10 @@ export const receipts: Projection<ReceiptView, ConversationEvent | ReceiptEvent>
     const [conversationId = '', userId = ''] = key.split(':');
     const start = view ?? before(conversationId, userId, event.data.at);
     if (event.type === 'MessageSent') {
+      // Who says something is seen to be there.
+      const { shown: _shown, ...others } = start;
       const read = { read: event.revision, readNumber: event.data.number };
-      return { ...start, ...read, at: event.data.at };
+      return { ...others, ...read, at: event.data.at };
     }
     if (event.type !== 'MarksMoved') return view;
     const next = (marksByMember(event.data.marks).get(key) ?? []).reduce(moved, start);
