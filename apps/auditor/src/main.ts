@@ -5,6 +5,8 @@ import { openPorts } from '#commands';
 import { readConfig } from '#platform';
 import { Auditor } from './auditor.js';
 import { AuditorModule } from './auditor.module.js';
+import { SealKeeper } from './seal-keeper.js';
+import { signingKeyIn } from './signing-key.js';
 
 /** What is under way has this long to end after a stop is asked for. */
 const STOP_MS_MAX = 8_000;
@@ -13,7 +15,9 @@ const config = readConfig(process.env);
 const logger = new Logger('auditor');
 const { ports, close } = await openPorts(config);
 const auditor = new Auditor(ports);
-const app = await NestFactory.create(AuditorModule.on(auditor), { logger: ['error', 'warn'] });
+const keeper = new SealKeeper(ports, signingKeyIn(config.DATA_DIR));
+const module = AuditorModule.on(auditor, keeper);
+const app = await NestFactory.create(module, { logger: ['error', 'warn'] });
 
 let isEnding = false;
 const end = async (code: number): Promise<void> => {
@@ -21,6 +25,7 @@ const end = async (code: number): Promise<void> => {
   isEnding = true;
   ports.timer.after(STOP_MS_MAX, () => process.exit(1));
   await auditor.stop();
+  await keeper.stop();
   await app.close();
   await close();
   process.exit(code);
@@ -37,5 +42,6 @@ process.on('unhandledRejection', failed);
 process.on('uncaughtException', failed);
 
 await auditor.start();
+keeper.start();
 await app.listen(config.AUDITOR_PORT, '127.0.0.1');
 process.stdout.write(`ready ${new URL(await app.getUrl()).port}\n`);

@@ -1,4 +1,5 @@
 import { audienceEvents } from './audience/events.js';
+import { auditEvents } from './audit/events.js';
 import { claimEvents } from './claim/events.js';
 import { conversationEvents } from './conversation/events.js';
 import { receiptEvents } from './receipts/events.js';
@@ -12,6 +13,7 @@ export const EVENT_SCHEMAS = {
   ...receiptEvents,
   ...userEvents,
   ...claimEvents,
+  ...auditEvents,
 } as const;
 
 /** Any fact in the log. */

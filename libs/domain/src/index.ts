@@ -1,6 +1,7 @@
 export * from './audience/decide.js';
 export * from './audience/events.js';
 export type { Audience } from './audience/evolve.js';
+export * from './audit/events.js';
 export * from './claim/decide.js';
 export * from './claim/events.js';
 export type { Claim } from './claim/evolve.js';

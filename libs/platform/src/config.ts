@@ -26,6 +26,13 @@ export const configSchema = z.object({
     .stringbool()
     .default(true)
     .describe('Whether `npm start` also runs the auditor, which checks deliveries.'),
+  HEADS_EVERY_S: count(10).describe(
+    'Seconds between two signed heads over the log, while something is written.',
+  ),
+  HEADS_FILE: text('').describe(
+    'File that signed heads are also written to, a line each; on a machine that others keep.',
+  ),
+  HEADS_URL: text('').describe('URL that signed heads are also sent to, by POST as JSON.'),
   PUBLIC_URL: text('http://127.0.0.1:3000').describe('Base of links in answers; never `Host`.'),
   ALLOWED_ORIGINS: text('').describe(
     'Comma-separated browser origins beside PUBLIC_URL that may open a socket.',

@@ -30,6 +30,9 @@ export class LogUnavailable extends Error {
   override readonly name = 'LogUnavailable';
 }
 
+/** The prefix of every stream's name, the server's own among them. */
+export const EVERY_STREAM: readonly string[] = [''];
+
 /** A place in the log that can be checked after a restore: position and the event that is there. */
 export type Checkpoint = Readonly<{ position: number; eventId: string }>;
 

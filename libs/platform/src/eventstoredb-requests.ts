@@ -41,7 +41,7 @@ const optionsOfAll = (from: From): Options => {
 };
 
 const filterBy = (options: Options, prefixes: readonly string[] | undefined): void => {
-  if (!prefixes) {
+  if (!prefixes || prefixes.includes('')) {
     options.setNoFilter(empty);
     return;
   }

@@ -42,12 +42,15 @@ export type CheckOptions = Readonly<{
   published?: readonly SignedHead[];
   /** A stream whose chain is wanted. */
   chainOf?: string;
+  /** False: only the tree is checked, in a memory that does not grow. */
+  streams?: false;
 }>;
 
 /** Takes the leaves of a log in their order and compares them with signed heads. */
 export class LeafCheck {
   readonly #tree = new GrowingTree();
-  readonly #order: StreamOrder;
+  readonly #order: StreamOrder | undefined;
+  #last: SignedHead | undefined;
   readonly #published = new Map<number, SignedHead>();
   readonly #problems: Problem[] = [];
   readonly #key: KeyObject;
@@ -59,9 +62,9 @@ export class LeafCheck {
   /** A root that was wrong makes all later ones wrong. */
   #isLost = false;
 
-  constructor({ key, published = [], chainOf }: CheckOptions) {
+  constructor({ key, published = [], chainOf, streams }: CheckOptions) {
     this.#key = key;
-    this.#order = new StreamOrder(chainOf);
+    this.#order = streams === false ? undefined : new StreamOrder(chainOf);
     for (const head of published) {
       const other = this.#published.get(head.size);
       if (!isSignedBy(head, key)) this.tell({ what: unsigned(head), index: head.size - 1 });
@@ -75,11 +78,16 @@ export class LeafCheck {
     return this.#tree.size;
   }
 
+  /** What is wrong so far. */
+  get problems(): readonly Problem[] {
+    return this.#problems;
+  }
+
   /** Takes the next event. */
   event(event: ProvenEvent, leaf: Buffer): void {
     this.#settle();
     const { stream, revision } = event;
-    const wrong = this.#order.take(event, leaf);
+    const wrong = this.#order?.take(event, leaf);
     if (wrong !== undefined) this.tell({ what: wrong, index: this.size, stream, revision });
     this.#tree.append(leaf);
     this.#due = this.#published.get(this.size);
@@ -89,8 +97,9 @@ export class LeafCheck {
   head(head: SignedHead): void {
     const { size } = head;
     if (!isSignedBy(head, this.#key)) return this.tell({ what: unsigned(head), index: size - 1 });
-    const published = this.#published.get(size);
-    if (published && published.root !== head.root) this.tell(forked(head));
+    const other = this.#last?.size === size ? this.#last : this.#published.get(size);
+    if (other && other.root !== head.root) this.tell(forked(head));
+    this.#last = head;
     if (size !== this.size) {
       const what = `The head over ${size} leaves stands after ${this.size}.`;
       return this.tell({ what, index: Math.min(size, this.size) });
@@ -114,7 +123,7 @@ export class LeafCheck {
           index: this.size,
           to: size - 1,
         });
-    const { chain } = this.#order;
+    const chain = this.#order?.chain;
     return {
       events: this.size,
       heads: this.#heads,

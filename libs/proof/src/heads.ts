@@ -41,6 +41,10 @@ export const publicKeyOf = (text: string): KeyObject => {
 export const writtenKey = (key: KeyObject): string =>
   publicOf(key).export({ type: 'spki', format: 'der' }).toString('base64');
 
+/** A public key as PEM. */
+export const publicPemOf = (key: KeyObject): string =>
+  publicOf(key).export({ type: 'spki', format: 'pem' }).toString();
+
 /** A new signing key as PEM (PKCS 8). */
 export const newSigningKey = (): string =>
   generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
