@@ -25,7 +25,7 @@ export class Accounts {
     if (type !== 'SessionRevoked') return;
     for (const connection of this.connections.of(data.userId)) {
       if (connection.sessionId === data.sessionId)
-        connection.close('unauthorized', 'The session has ended; log in again.');
+        connection.end('The session has ended; log in again.');
     }
   }
 }

@@ -33,6 +33,10 @@ export class Connection {
   behindSinceMs: number | undefined;
   /** Why it was closed from here. */
   closing: string | undefined;
+  /** Why its session ended, if it did. */
+  #ending: string | undefined;
+  /** Events that wait for their answer. */
+  #asked = 0;
 
   constructor(
     readonly socket: Line,
@@ -69,6 +73,34 @@ export class Connection {
   resumed(isLive: boolean): void {
     if (isLive) this.behindSinceMs = undefined;
     else if (this.behindSinceMs !== undefined) this.behindSinceMs = this.clock.monotonic();
+  }
+
+  /** Whether its session ended: it may ask nothing more. */
+  get isEnded(): boolean {
+    return this.#ending !== undefined;
+  }
+
+  /**
+   * Its session ended: from here on it hears and asks nothing. It is closed once what it asked
+   * before is answered, which may be the command that ended the session, or at the next sweep.
+   */
+  end(message: string): void {
+    this.#ending = message;
+    this.reader.leave();
+    this.#closeEnded();
+  }
+
+  /** An event came in. Gives what to call once it is answered. */
+  asked(): () => void {
+    this.#asked += 1;
+    return () => {
+      this.#asked -= 1;
+      this.#closeEnded();
+    };
+  }
+
+  #closeEnded(): void {
+    if (this.#ending !== undefined && this.#asked === 0) this.close('unauthorized', this.#ending);
   }
 
   /** Says why, and closes. */
@@ -165,6 +197,8 @@ export class Connections implements OnApplicationBootstrap, BeforeApplicationShu
       const { expiresAtMs, behindSinceMs } = connection;
       if (this.#isOver(expiresAtMs))
         connection.close('unauthorized', 'The access token has expired; log in again.');
+      else if (connection.isEnded)
+        connection.close('unauthorized', 'The session has ended; log in again.');
       else if (behindSinceMs !== undefined && nowMs - behindSinceMs > BEHIND_MS_MAX)
         connection.close('behind', 'This socket fell behind and did not resume.');
     }

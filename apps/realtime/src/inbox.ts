@@ -33,6 +33,7 @@ export class Inbox {
     const payload = sent === ack ? undefined : sent;
     if (name === 'ack' && this.requests.acknowledge(connection, payload)) return;
     const traceId = this.random.uuid();
+    const answered = connection.asked();
     try {
       if (await this.limits.isFlood(connection.reader.deviceId)) {
         connection.close('rate_limited', 'This is a flood; connect again later.');
@@ -43,6 +44,8 @@ export class Inbox {
       afterwards?.();
     } catch (error) {
       ack?.({ ok: false, error: { ...this.#refusalOf(error, traceId), traceId } });
+    } finally {
+      answered();
     }
   }
 
@@ -52,6 +55,7 @@ export class Inbox {
     payload: unknown,
     correlationId: string,
   ): Promise<Answer> {
+    if (connection.isEnded) reject('unauthorized', 'The session has ended; log in again.');
     if (typeof name !== 'string') return this.#refuseUnknown(connection);
     if (this.commands.takes(name)) {
       const { reader } = connection;
