@@ -55,6 +55,17 @@ describe('A phone number', () => {
     expect(types).toContain('phone.changed');
   });
 
+  it('[abuse 77] in other hands: the devices before are told at once, and may end the login', async () => {
+    const ada = await door.person('Ada');
+    const { body } = await logIn(ada.phone);
+    const [latest] = await notices(ada);
+    expect(latest).toMatchObject({ type: 'session.started', data: { method: 'code' } });
+    const ended = await door.send('DELETE', '/v1/me/sessions', { by: ada });
+    expect(ended.status).toBe(200);
+    const theirs = { ...ada, accessToken: body.accessToken ?? '' };
+    expect((await door.send('GET', '/v1/me', { by: theirs })).status).toBe(401);
+  });
+
   it('of another person is refused, and stays theirs', async () => {
     const [ada, ben] = await Promise.all([door.person('Ada'), door.person('Ben')]);
     const json = await codeFor(ben.phone);
@@ -83,6 +94,16 @@ describe('A deleted account', () => {
     clock.pass(2_000);
     await door.app.get(Departures).look();
     expect((await logIn(ada.phone)).body.userId).toBe(ada.userId);
+  });
+
+  it.each([
+    ['POST', '/v1/me/deactivate'],
+    ['DELETE', '/v1/me'],
+  ])('[abuse 89] is spoken for by no token any more at once: %s %s', async (method, path) => {
+    const ada = await door.person('Ada');
+    const json = method === 'POST' ? { json: {} } : {};
+    expect((await door.send(method, path, { by: ada, ...json })).status).toBe(200);
+    expect((await door.send('GET', '/v1/me', { by: ada })).status).toBe(401);
   });
 
   it('[A17] goes after it: its groups have another owner, its number and name are free', async () => {
@@ -116,7 +137,7 @@ const ask = async (of: Door, phone: string) =>
 describe('Limits of logins', () => {
   const device = { name: 'x', platform: 'web' };
 
-  it('[abuse 71] stop an address that guesses at the codes of many', async () => {
+  it('[M17] [abuse 71] stop an address that guesses at the codes of many', async () => {
     const limited = await openDoor({ LIMITS: 'guess-address:10/600,code-address:1000/1' });
     const codes: string[] = [];
     for (let at = 0; at < 12; at += 1) {

@@ -86,7 +86,7 @@ describe('a code', () => {
     await door.refuses(() => complete(requestId, code), 401, 'wrong_code');
   });
 
-  it('[V20] is dead after five wrong guesses, however many come at once', async () => {
+  it('[V20] [A2] [abuse 70] [abuse 72] is dead after five wrong guesses, however many come at once', async () => {
     const requestId = await ask(PHONE);
     const code = door.sender.sent.get(PHONE);
     const guesses = Array.from({ length: 100 }, () => complete(requestId, wrong(code)));
@@ -131,7 +131,7 @@ describe('a code', () => {
     expect(stored).not.toContain('12345678');
   });
 
-  it('[abuse 74] is sent once in 30 seconds and five times an hour', async () => {
+  it('[A2] [abuse 74] is sent once in 30 seconds and five times an hour', async () => {
     const clock = new SteppedClock();
     const limited = await openDoor({}, undefined, { clock });
     const asking = () => limited.send('POST', '/v1/auth/codes', { json: { phone: PHONE } });

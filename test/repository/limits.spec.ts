@@ -7,7 +7,7 @@ describe('the limits', () => {
     expect(readFileSync('docs/reference/limits.md', 'utf8')).toBe(limitsDocument());
   });
 
-  it('are changed one by one by LIMITS', () => {
+  it('[M23] are changed one by one by LIMITS', () => {
     const config = readConfig({ LIMITS: ' code-hourly:10/1800, commands:1/0.5' });
     expect(limitOf(config, 'code-hourly')).toMatchObject({
       burst: 10,
