@@ -29,6 +29,7 @@ export * from './read-model.js';
 export * from './redis-rate-limiter.js';
 export * from './rejections.js';
 export * from './sms-gateway.js';
+export * from './sealing.js';
 export * from './spans.js';
 export * from './subscription.js';
 export * from './refresh-tokens.js';

@@ -51,12 +51,21 @@ export async function* stretches(
   pageMax = PAGE_EVENTS,
 ): AsyncGenerator<Leaves, void> {
   let position = after;
+  let reading = store.readAll(EVERY_STREAM, position, pageMax);
   for (;;) {
-    const page = await store.readAll(EVERY_STREAM, position, pageMax);
+    const page = await reading;
     position = page.at(-1)?.position ?? position;
+    const isLast = page.length < pageMax;
+    if (!isLast) {
+      // The log reads on while this page is worked on.
+      reading = store.readAll(EVERY_STREAM, position, pageMax);
+      reading.catch(() => {
+        // Whoever asks for the next page is told.
+      });
+    }
     const events = page.filter(({ stream }) => isProven(stream));
     if (events.length > 0) yield { events, position: position ?? -1 };
-    if (page.length < pageMax) return;
+    if (isLast) return;
   }
 }
 

@@ -57,6 +57,8 @@ export class LeafCheck {
   #more = 0;
   #heads = 0;
   #proven = 0;
+  /** The position of the last of them, as it was signed. */
+  #provenTo = -1;
   /** A published head for this place, unless a head that stands here says otherwise. */
   #due: SignedHead | undefined;
   /** A root that was wrong makes all later ones wrong. */
@@ -139,17 +141,18 @@ export class LeafCheck {
     this.#due = undefined;
   }
 
-  #compare({ size, root, at }: SignedHead): void {
+  #compare({ size, root, at, position }: SignedHead): void {
     if (this.#isLost) return;
     if (this.#tree.root().toString('hex') === root) {
       this.#heads += 1;
       this.#proven = size;
+      this.#provenTo = position;
       return;
     }
     this.#isLost = true;
     const what =
-      `Leaves ${this.#proven} to ${size - 1} are not those that were signed at ${at}: ` +
-      'one of them was altered, left out, put in or moved.';
+      `Leaves ${this.#proven} to ${size - 1} (after position ${this.#provenTo}, up to ${position}) ` +
+      `are not those that were signed at ${at}: one was altered, left out, put in or moved.`;
     this.tell({ what, index: this.#proven, to: size - 1 });
   }
 }
