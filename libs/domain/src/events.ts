@@ -2,6 +2,7 @@ import { audienceEvents } from './audience/events.js';
 import { auditEvents } from './audit/events.js';
 import { claimEvents } from './claim/events.js';
 import { conversationEvents } from './conversation/events.js';
+import { erasureEvents } from './erasure/events.js';
 import { receiptEvents } from './receipts/events.js';
 import type { EventOf } from './schema.js';
 import { userEvents } from './user/events.js';
@@ -14,6 +15,7 @@ export const EVENT_SCHEMAS = {
   ...userEvents,
   ...claimEvents,
   ...auditEvents,
+  ...erasureEvents,
 } as const;
 
 /** Any fact in the log. */

@@ -18,6 +18,10 @@ import { masterKeyOf, SECRET_BYTES } from './master-key.js';
 
 /** No process uses a destroyed key for longer than 60 s (design decision 11); half, to be sure. */
 const CACHED_MS_MAX = 30_000;
+/** How often a process looks whether another has destroyed a key (ms): one `fstat`, 1 us. */
+const LOOK_MS = 50;
+/** What may pass before it has looked: a look, and a turn that was under way with the key. */
+const FORGOTTEN_MS = 500;
 /** Secrets held unwrapped: about 20 MiB. Others are read anew, 20 us each. */
 const CACHED_MAX = 100_000;
 
@@ -51,11 +55,15 @@ export class LocalKeys extends Keys {
   readonly #master: Buffer;
   readonly #wrapping: Buffer;
   readonly #clock: Clock;
+  /** Grows with each key that is destroyed, so that all processes forget it. */
+  readonly #destroyed: FileHandle;
   /** Place of each subject's slot in the file. */
   readonly #slots = new Map<string, number>();
   readonly #derived = new Map<string, Buffer>();
   #cache = new Map<string, SubjectKey | undefined>();
   #cachedSinceMs: number;
+  #lookedMs = Number.NEGATIVE_INFINITY;
+  #destroyedSize = -1;
   /** Bytes that were read, that the file had then, and that are known to be on disk. */
   #read = 0;
   #size = 0;
@@ -66,7 +74,7 @@ export class LocalKeys extends Keys {
 
   private constructor(
     [path, master]: readonly [string, Buffer],
-    [appending, placing]: readonly [FileHandle, FileHandle],
+    [appending, placing, destroyed]: readonly [FileHandle, FileHandle, FileHandle],
     warn: (message: string) => void,
     clock: Clock,
   ) {
@@ -75,6 +83,7 @@ export class LocalKeys extends Keys {
     this.#warn = warn;
     this.#appending = appending;
     this.#placing = placing;
+    this.#destroyed = destroyed;
     this.#master = master;
     this.#wrapping = Buffer.from(hkdfSync('sha256', master, '', 'scripta:wrap', SECRET_BYTES));
     this.#clock = clock;
@@ -87,7 +96,12 @@ export class LocalKeys extends Keys {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const master = masterKeyOf(folder, options.masterKey);
     const path = join(folder, 'subjects.keys');
-    const handles = [await open(path, 'a', 0o600), await open(path, 'r+')] as const;
+    const destroyed = join(folder, 'destroyed');
+    const handles = [
+      await open(path, 'a', 0o600),
+      await open(path, 'r+'),
+      await open(destroyed, 'a', 0o600),
+    ] as const;
     const warn = options.warn ?? ((message) => process.emitWarning(message));
     const keys = new LocalKeys([path, master], handles, warn, clock);
     try {
@@ -112,11 +126,7 @@ export class LocalKeys extends Keys {
 
   override find(subject: string): SubjectKey | undefined {
     const id = subject.toLowerCase();
-    const now = this.#clock.monotonic();
-    if (now - this.#cachedSinceMs > CACHED_MS_MAX || this.#cache.size > CACHED_MAX) {
-      this.#cache = new Map();
-      this.#cachedSinceMs = now;
-    }
+    this.#forgetOld();
     const cached = this.#cache.get(id);
     if (cached || this.#cache.has(id)) return cached;
     if (!this.#slots.has(id)) reading(() => this.#readTail());
@@ -138,6 +148,26 @@ export class LocalKeys extends Keys {
     await this.#placing.write(destroyedSlot(id), 0, SLOT_BYTES, place);
     await this.#placing.datasync();
     this.#cache.delete(id);
+    await this.#destroyed.write(Buffer.alloc(1));
+    await this.#destroyed.datasync();
+  }
+
+  override get forgottenWithinMs(): number {
+    return FORGOTTEN_MS;
+  }
+
+  /** Secrets that were held for long, or while a key was destroyed, are read anew. */
+  #forgetOld(): void {
+    const now = this.#clock.monotonic();
+    if (now - this.#lookedMs >= LOOK_MS) {
+      this.#lookedMs = now;
+      const { size } = reading(() => fstatSync(this.#destroyed.fd));
+      if (size !== this.#destroyedSize) this.#cache = new Map();
+      this.#destroyedSize = size;
+    }
+    if (now - this.#cachedSinceMs <= CACHED_MS_MAX && this.#cache.size <= CACHED_MAX) return;
+    this.#cache = new Map();
+    this.#cachedSinceMs = now;
   }
 
   override derive(purpose: string): Buffer {
@@ -157,6 +187,7 @@ export class LocalKeys extends Keys {
     this.#cache.clear();
     await this.#appending.close();
     await this.#placing.close();
+    await this.#destroyed.close();
   }
 
   async #make(id: string): Promise<void> {

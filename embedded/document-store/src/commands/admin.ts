@@ -198,6 +198,14 @@ function dbStats(ctx: Context): Reply {
   };
 }
 
+/** MongoDB's compact of one collection; here all are in one file, and all of it is compacted. */
+async function compact(ctx: Context): Promise<Reply> {
+  ctx.text('compact');
+  existing(ctx);
+  const { before, after } = await ctx.store.compact();
+  return { bytesFreed: Math.max(0, before - after), bytesBefore: before, bytesAfter: after, ok: 1 };
+}
+
 function getParameter(ctx: Context): Reply {
   const asked = ctx.raw('featureCompatibilityVersion');
   if (asked === undefined) throw new CommandError(72, 'no option found to get');
@@ -224,6 +232,7 @@ export const ADMIN_COMMANDS = {
   drop,
   dropDatabase,
   renameCollection,
+  compact,
   listCollections,
   listDatabases,
   collStats,

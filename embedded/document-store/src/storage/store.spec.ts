@@ -1,5 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +15,7 @@ import { fileURLToPath } from 'node:url';
 import { open } from 'lmdb';
 import { BSON, type Document, MongoClient } from 'mongodb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { startDocumentStore } from '../index.js';
 import { Store } from './store.js';
 
@@ -237,6 +246,56 @@ describe('a data folder', () => {
       await client.close();
       await store.close();
     }
+  });
+
+  it('[V22] holds no byte of what was removed once it is compacted, also when killed meanwhile', async () => {
+    const server = await start();
+    const client = await new MongoClient(`mongodb://127.0.0.1:${server.port}`).connect();
+    const lines = client.db('test').collection('lines');
+    await lines.createIndex({ n: 1 });
+    const row = (n: number) => ({ n, text: `KEPT${n} ` + 'x'.repeat(99) });
+    await lines.insertMany(Array.from({ length: 5_000 }, (_, n) => row(n)));
+    await lines.insertMany(
+      Array.from({ length: 5_000 }, (_, n) => ({ n, text: `GONE-CANARY ${n}` })),
+    );
+    await client.db('test').collection('dropped').insertOne({ text: 'GONE-CANARY' });
+    const holdsCanary = () =>
+      readdirSync(folder, { recursive: true, withFileTypes: true })
+        .filter((file) => file.isFile())
+        .some(({ parentPath, name }) =>
+          readFileSync(join(parentPath, name)).includes('GONE-CANARY'),
+        );
+    expect(holdsCanary()).toBe(true);
+    await lines.deleteMany({ text: /^GONE/ });
+    await client.db('test').collection('dropped').drop();
+    // Reads and writes go on; what was acknowledged meanwhile is there after.
+    const compacting = client.db('test').command({ compact: 'lines' });
+    const meanwhile = [lines.insertOne({ n: -1, text: 'new' }), lines.countDocuments({ n: 4_999 })];
+    const { bytesBefore, bytesAfter } = z
+      .object({ bytesBefore: z.number(), bytesAfter: z.number() })
+      .parse(await compacting);
+    expect((await Promise.all(meanwhile))[1]).toBe(1);
+    expect(bytesAfter).toBeLessThan(bytesBefore);
+    expect(holdsCanary()).toBe(false);
+    expect(await lines.countDocuments()).toBe(5_001);
+    expect(await lines.countDocuments({ n: { $gte: 4_000 } })).toBe(1_000);
+    await expect(client.db('test').command({ compact: 'nothing' })).rejects.toThrow('ns not found');
+    client
+      .db('test')
+      .command({ compact: 'lines' })
+      .catch(() => undefined);
+    await lines.insertOne({ n: -2, text: 'newer' }).catch(() => undefined);
+    server.child.kill('SIGKILL');
+    await server.ended;
+    await client.close();
+    const again = await start();
+    const second = await new MongoClient(`mongodb://127.0.0.1:${again.port}`).connect();
+    const found = second.db('test').collection('lines');
+    expect(await found.countDocuments({ n: { $gte: -1 } })).toBe(5_001);
+    await second.db('test').command({ compact: 'lines' });
+    expect(await found.countDocuments({ n: 17 })).toBe(1);
+    expect(holdsCanary()).toBe(false);
+    await second.close();
   });
 
   it('is emptied of what was dropped, though it is stopped meanwhile', async () => {

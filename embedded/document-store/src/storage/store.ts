@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { ABORT, open, type Database, type RootDatabase } from 'lmdb';
+import { ABORT, type Database } from 'lmdb';
 import { CommandError } from '../errors.js';
 import {
   type Collection,
@@ -9,16 +9,13 @@ import {
   collectionToJson,
   namespaceOf,
 } from './catalog.js';
+import { copyFolder, openFolder, removeCopy, swapIn, type Opened } from './copy.js';
 import { fromJson } from './json.js';
 import { lockFolder } from './lock.js';
 import { checkPages } from './pages.js';
 
 /** Version of what is written in a data folder; a folder of a higher one is refused. */
 const FORMAT = 1;
-/** Address space, not disk: the file grows as it is filled (design, decision 2). */
-const MAP_BYTES = 2 ** 40;
-/** Read transactions at once; this process needs a few. */
-const READERS_MAX = 64;
 /** Keys removed in one transaction when a dropped tree is cleared away. */
 const SWEEP_KEYS_MAX = 2_000;
 
@@ -43,8 +40,6 @@ export class Store {
   private isWriting = false;
   /** A transaction came to nothing: what is in memory must be read again. */
   private isStale = false;
-  readonly data: Database<Buffer, Buffer>;
-  private readonly meta: Database<Buffer, string>;
   private readonly changed = new Set<Collection>();
   private waiting: Job[] = [];
   private isScheduled = false;
@@ -53,12 +48,22 @@ export class Store {
   private nextTree = 1;
 
   private constructor(
-    private readonly root: RootDatabase<Buffer, string>,
+    private opened: Opened,
     private readonly folder: string,
     private readonly unlock: () => void,
-  ) {
-    this.data = root.openDB('data', { keyEncoding: 'binary', encoding: 'binary' });
-    this.meta = root.openDB('meta', { encoding: 'binary' });
+  ) {}
+
+  /** All documents and index entries. */
+  get data(): Database<Buffer, Buffer> {
+    return this.opened.data;
+  }
+
+  private get meta(): Opened['meta'] {
+    return this.opened.meta;
+  }
+
+  private get root(): Opened['root'] {
+    return this.opened.root;
   }
 
   /**
@@ -67,27 +72,19 @@ export class Store {
   static open(folder: string): Store {
     mkdirSync(folder, { recursive: true });
     const unlock = lockFolder(folder);
-    let root: RootDatabase<Buffer, string> | undefined;
+    let opened: Opened | undefined;
     try {
       const file = join(folder, 'data.mdb');
       if (existsSync(file)) checkPages(file);
-      root = open<Buffer, string>({
-        path: folder,
-        noSubdir: false,
-        mapSize: MAP_BYTES,
-        maxReaders: READERS_MAX,
-        maxDbs: 4,
-        overlappingSync: false,
-        useVersions: false,
-        encoding: 'binary',
-      });
-      const store = new Store(root, folder, unlock);
+      removeCopy(folder);
+      opened = openFolder(folder);
+      const store = new Store(opened, folder, unlock);
       store.checkFormat(folder);
       store.reload();
       store.sweepAll();
       return store;
     } catch (error) {
-      void root?.close();
+      void opened?.root.close();
       unlock();
       throw describeOpening(folder, error);
     }
@@ -186,6 +183,33 @@ export class Store {
   /** Bytes of the data file. */
   fileBytes(): number {
     return statSync(join(this.folder, 'data.mdb')).size;
+  }
+
+  /**
+   * Leaves nothing of what was removed: copies everything into a new file and puts it in the place
+   * of the old one. Writes wait meanwhile, reads go on. Gives the bytes of both files.
+   */
+  async compact(): Promise<{ before: number; after: number }> {
+    for (let seen = this.last; ; seen = this.last) {
+      await seen;
+      if (seen === this.last && !this.isScheduled) break;
+    }
+    this.isScheduled = true;
+    const { promise: done, resolve } = Promise.withResolvers<void>();
+    this.last = done;
+    const before = this.fileBytes();
+    try {
+      const old = this.opened;
+      const copy = await copyFolder(old, this.folder);
+      this.opened = copy;
+      swapIn(this.folder);
+      await old.root.close();
+      return { before, after: this.fileBytes() };
+    } finally {
+      this.isScheduled = false;
+      resolve();
+      if (this.waiting.length > 0) this.schedule();
+    }
   }
 
   /** Finishes what waits, then lets go of the folder. */

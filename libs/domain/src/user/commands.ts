@@ -127,6 +127,10 @@ export class DeleteAccount extends Command<
 > {
   readonly type = 'DeleteAccount';
 }
+/** Have it said in the person's own stream that they are erased. All sessions end. */
+export class ErasePerson extends Command<'ErasePerson', Of> {
+  readonly type = 'ErasePerson';
+}
 /** Make somebody an auditor, analyst or operator. */
 export class GrantRole extends Command<'GrantRole', Of<{ role: StaffRole }>> {
   readonly type = 'GrantRole';
@@ -157,5 +161,6 @@ export type UserCommand =
   | DeactivateAccount
   | ScheduleDeletion
   | DeleteAccount
+  | ErasePerson
   | GrantRole
   | WithdrawRole;

@@ -234,6 +234,13 @@ const RULES: Rules = {
         ]
       : NOTHING,
   DeleteAccount: deleteAccount,
+  ErasePerson: (command, state) =>
+    state.isErased
+      ? NOTHING
+      : [
+          ...ends(command, state, { reason: 'deactivated' }),
+          { type: 'PersonErased', data: stamped(command) },
+        ],
   GrantRole: (command, state) =>
     state.roles.has(command.data.role)
       ? NOTHING
@@ -245,7 +252,8 @@ const RULES: Rules = {
 };
 
 const decide = (command: UserCommand, state: User): readonly UserEvent[] => {
-  const isThere = state.registered && state.status !== 'deleted';
+  const isThere =
+    state.registered && (state.status !== 'deleted' || command.type === 'ErasePerson');
   if (!isThere && command.type !== 'RegisterUser') reject('not_found', 'There is no such person.');
   // The table has each type's own rule under its name.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion

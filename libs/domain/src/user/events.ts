@@ -115,6 +115,9 @@ export const userEvents = {
     usernameClaim: optional(open.text),
   }),
 
+  /** Their key is destroyed, and with it every personal text of theirs; see the erasures. */
+  PersonErased: event({ ...about }),
+
   RoleGranted: event({ ...about, role: open.choice(...STAFF_ROLES) }),
   RoleWithdrawn: event({ ...about, role: open.choice(...STAFF_ROLES) }),
 } as const;

@@ -31,6 +31,8 @@ export const OPEN_PRIVACY: Privacy = {
 export type User = {
   registered: boolean;
   status: 'active' | 'deactivated' | 'deleted';
+  /** Deleted, and no text of theirs can be read any more. */
+  isErased: boolean;
   /** When the account goes, if it is to go. */
   deletionDueAt: string | undefined;
   /** E.164; unknown once erased. */
@@ -49,6 +51,7 @@ export type User = {
 export const initial = (): User => ({
   registered: false,
   status: 'active',
+  isErased: false,
   deletionDueAt: undefined,
   phone: undefined,
   usernameClaim: undefined,
@@ -99,6 +102,11 @@ const APPLY: Apply = {
   DeletionScheduled: (state, { dueAt }) => (state.deletionDueAt = dueAt),
   DeletionCancelled: (state) => (state.deletionDueAt = undefined),
   AccountDeleted: (state) => (state.status = 'deleted'),
+  PersonErased: (state) => {
+    state.status = 'deleted';
+    state.isErased = true;
+    state.phone = undefined;
+  },
   RoleGranted: (state, { role }) => state.roles.add(role),
   RoleWithdrawn: (state, { role }) => state.roles.delete(role),
 };

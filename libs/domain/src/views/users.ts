@@ -107,6 +107,7 @@ const FOLD: Fold = {
   DeletionScheduled: (view, { dueAt }) => ({ ...view, deletionDueAt: dueAt }),
   DeletionCancelled: ({ deletionDueAt: _dueAt, ...view }) => view,
   AccountDeleted: ({ registeredAt }) => ({ ...BLANK, registeredAt, status: 'deleted' }),
+  PersonErased: ({ registeredAt }) => ({ ...BLANK, registeredAt, status: 'deleted' }),
   RoleGranted: (view, { role }) => ({ ...view, roles: [...view.roles, role] }),
   RoleWithdrawn: (view, { role }) => ({
     ...view,
