@@ -1,4 +1,5 @@
 import {
+  erasuresIn,
   SubscriptionRunner,
   whileHeld,
   type Clock,
@@ -28,6 +29,11 @@ export type RebuildPorts = Readonly<{
   timer: Timer;
   log: (message: string) => void;
 }>;
+
+/** Somebody was erased while this folded: what it has may hold their words. Nothing was put in place. */
+export class ErasedMeanwhile extends Error {
+  override readonly name = 'ErasedMeanwhile';
+}
 
 /** Told after each batch: events so far, and the positions that have been and are to be reached. */
 export type OnProgress = (events: number, position: number, upTo: number) => void;
@@ -99,7 +105,8 @@ export const meetLive = async <T>(
   names: readonly string[],
   { onProgress, work }: Readonly<{ onProgress: OnProgress; work: (at: number) => Promise<T> }>,
 ): Promise<T> => {
-  const { clock, random } = ports;
+  const { clock, random, store } = ports;
+  const erased = (await erasuresIn(store)).length;
   const pass = async (): Promise<number> => {
     const upTo = await meetingPoint(ports, names, runner.prefixes);
     await follow(ports, runner, upTo, onProgress);
@@ -112,5 +119,12 @@ export const meetLive = async <T>(
   }
   // What was held back is written before, so that the views are held for a moment only.
   await runner.flush();
-  return whileHeld(ports, names, random.uuid(), async () => work(await pass()));
+  return whileHeld(ports, names, random.uuid(), async () => {
+    const at = await pass();
+    if ((await erasuresIn(store)).length !== erased)
+      throw new ErasedMeanwhile(
+        'Somebody was erased meanwhile; nothing was replaced. Run it again.',
+      );
+    return work(at);
+  });
 };

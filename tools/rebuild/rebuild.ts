@@ -5,7 +5,13 @@ import {
   type AnyProjection,
   type ViewDigest,
 } from '#platform';
-import { meetLive, REBUILD_BATCH_EVENTS, type OnProgress, type RebuildPorts } from './following.js';
+import {
+  ErasedMeanwhile,
+  meetLive,
+  REBUILD_BATCH_EVENTS,
+  type OnProgress,
+  type RebuildPorts,
+} from './following.js';
 
 /** Documents kept in memory per view, about 1 KiB each: the more, the fewer are read back. */
 const CACHE_DOCUMENTS_MAX = 200_000;
@@ -50,7 +56,18 @@ export const projectionsOf = (names?: readonly string[]): readonly AnyProjection
  * Builds views from the beginning of the log beside the live ones, and puts them in their place
  * while projectors stand still for a moment. Nothing is lost if it ends half way.
  */
-export const rebuild = async (
+export const rebuild = async (ports: RebuildPorts, options: RebuildOptions): Promise<Rebuilt> => {
+  for (;;) {
+    try {
+      return await rebuildOnce(ports, options);
+    } catch (error) {
+      if (!(error instanceof ErasedMeanwhile)) throw error;
+      ports.log('Somebody was erased meanwhile: once more, without their words.');
+    }
+  }
+};
+
+const rebuildOnce = async (
   ports: RebuildPorts,
   { names, compare, batchMax = REBUILD_BATCH_EVENTS, onProgress }: RebuildOptions,
 ): Promise<Rebuilt> => {

@@ -112,8 +112,8 @@ class DistantViews extends MemoryViewStore {
     private readonly actor: Actor,
   ) {
     super();
-    const { collections, checkpoints, parked, projectors } = database.views;
-    Object.assign(this, { collections, checkpoints, parked, projectors });
+    const { collections, checkpoints, parked, projectors, erased } = database.views;
+    Object.assign(this, { collections, checkpoints, parked, projectors, erased });
   }
 
   override reach(): Promise<void> {

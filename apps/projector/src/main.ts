@@ -2,10 +2,13 @@ import 'reflect-metadata';
 import { Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
+  applyErasures,
   connectMongo,
+  eraseMissing,
   EventStoreDb,
   JsonCodec,
   LocalKeys,
+  MongoViews,
   MongoViewSwitch,
   MongoViewWriter,
   readConfig,
@@ -31,7 +34,7 @@ const keys = await LocalKeys.open(
 const store = new EventStoreDb(config.EVENTSTORE_URL);
 const mongo = connectMongo(config.MONGODB_URL);
 const codec = new JsonCodec(keys, random);
-const projection = new LiveProjection({
+const ports = {
   store,
   codec,
   writer: new MongoViewWriter(mongo),
@@ -39,7 +42,8 @@ const projection = new LiveProjection({
   clock,
   random,
   timer,
-});
+};
+const projection = new LiveProjection(ports);
 const app = await NestFactory.create(ProjectorModule.on(projection), {
   logger: ['error', 'warn'],
 });
@@ -66,6 +70,9 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const)
 process.on('unhandledRejection', failed);
 process.on('uncaughtException', failed);
 
+const log = (message: string): void => logger.warn(message);
+const erased = await applyErasures({ store, keys, timer, log, isStopped: () => isEnding });
+await eraseMissing({ ...ports, reading: new MongoViews(mongo, clock, timer) }, erased, log);
 const { finished } = await projection.start();
 finished.catch(failed);
 await app.listen(config.PROJECTOR_PORT, '127.0.0.1');

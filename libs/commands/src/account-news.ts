@@ -10,6 +10,7 @@ import {
   type Run,
 } from '#platform';
 import { PORTS, type Ports } from './ports.js';
+import { Streams } from './streams.js';
 
 /** What an access token may outlive its end by, wherever it is looked at (ms): clocks differ. */
 const SKEW_MS = 120_000;
@@ -45,6 +46,7 @@ export class AccountNews {
   constructor(
     @Inject(PORTS) private readonly ports: Ports,
     private readonly tokens: AccessTokens,
+    private readonly streams: Streams,
   ) {
     this.#windowMs = ports.config.ACCESS_TOKEN_TTL_S * 1_000 + SKEW_MS;
   }
@@ -126,9 +128,18 @@ export class AccountNews {
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion
       const event = (await this.#read(logged)) as Recorded<UserEvent> | undefined;
       if (event?.type === 'SessionRevoked') this.ended(event.data.sessionId);
+      if (event?.type === 'PersonErased') await this.#forget(event.data.userId);
       if (event) for (const listener of this.#listeners) listener(event);
       this.#heardPosition = logged.position;
     }
+  }
+
+  /** Whoever is erased is known here no more, whichever process erased them. */
+  async #forget(userId: string): Promise<void> {
+    await this.ports.keys.destroy(userId);
+    this.streams.forget(`user-${userId}`);
+    // What they held is free, and another process has said so.
+    this.streams.forget('claim-');
   }
 
   async #read(event: LogEvent) {

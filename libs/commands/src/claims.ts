@@ -9,6 +9,10 @@ import { Streams } from './streams.js';
 /** What can be held by one person only. */
 export type ClaimKind = 'phone' | 'username' | 'device';
 
+/** The stream that stands for a value without showing it; the key is derived for `claims`. */
+export const claimStreamOf = (key: Buffer, kind: ClaimKind, value: string): string =>
+  `claim-${kind}-${createHmac('sha256', key).update(value).digest('hex')}`;
+
 /** Who holds which phone number or username; the log decides between two who come at once. */
 @Injectable()
 export class Claims {
@@ -24,7 +28,7 @@ export class Claims {
 
   /** The stream that stands for a value without showing it. */
   streamOf(kind: ClaimKind, value: string): string {
-    return `claim-${kind}-${createHmac('sha256', this.#key).update(value).digest('hex')}`;
+    return claimStreamOf(this.#key, kind, value);
   }
 
   /** Takes a value for a person, and gives whoever holds it now: them, or who was first. */

@@ -98,6 +98,12 @@ export class HeldStreams {
     Object.assign(held, this.#blank(held.decider));
   }
 
+  /** Forgets every state that nobody works on, of streams whose names begin so. */
+  forgetAll(prefix: string): void {
+    for (const [stream, held] of this.#held)
+      if (stream.startsWith(prefix) && held.loaded && !held.busy) this.forget(held);
+  }
+
   /** Counts what a state has come to weigh, and lets go of those unused the longest. */
   weighed(held: Held, bytes: number): void {
     this.#bytes += bytes - held.bytes;

@@ -115,6 +115,11 @@ export class Streams {
     });
   }
 
+  /** Lets go of states that may hold what is to be forgotten; they are loaded again when needed. */
+  forget(prefix: string): void {
+    this.#held.forgetAll(prefix);
+  }
+
   #enter(stream: string, decider: AnyDecider, who: Waiting | Looking): void {
     const held = this.#held.of(stream, decider);
     if (held.waiting.length >= WAITING_MAX) {

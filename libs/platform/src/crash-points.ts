@@ -13,6 +13,10 @@ export type CrashPoint =
   | 'command.before-ack'
   | 'projector.documents-written'
   | 'projector.checkpoint-written'
+  | 'erase.ordered'
+  | 'erase.key-destroyed'
+  | 'erase.views-done'
+  | 'erase.compacted'
   | 'realtime.mid-emit'
   | 'realtime.mid-page'
   | 'realtime.page-before-live';

@@ -4,6 +4,8 @@ export * from './code-sender.js';
 export * from './codec.js';
 export * from './config.js';
 export * from './crash-points.js';
+export * from './erasing-views.js';
+export * from './erasures.js';
 export * from './event-store.js';
 export * from './eventstoredb.js';
 export * from './json-codec.js';

@@ -11,6 +11,7 @@ import {
   ViewsUnavailable,
   ViewWriter,
   type Beat,
+  type Compaction,
   type Kept,
   type Parked,
   type ViewCheckpoint,
@@ -23,6 +24,7 @@ export class MemoryViewStore {
   readonly checkpoints = new Map<string, ViewCheckpoint>();
   readonly parked = new Map<string, Parked>();
   readonly projectors = new Map<string, Beat>();
+  readonly erased = new Set<string>();
   /** While set, nothing gets through. */
   isDown = false;
 
@@ -190,6 +192,16 @@ export class MemoryViewWriter extends ViewWriter {
     return own.map(([, parked]) => parked);
   }
 
+  override async erased(): Promise<ReadonlySet<string>> {
+    await this.#store.reach();
+    return new Set(this.#store.erased);
+  }
+
+  override async noteErased(userId: string): Promise<void> {
+    await this.#store.reach();
+    this.#store.erased.add(userId);
+  }
+
   override async park(parked: Parked): Promise<void> {
     await this.#store.reach();
     const key = `${parked.view}${this.#suffix}:${parked.stream}`;
@@ -285,6 +297,17 @@ export class MemoryViewSwitch extends ViewSwitch {
     const at = this.#store.checkpoints.get(view);
     if (at) this.#store.checkpoints.set(view, { ...at, generation: at.generation + 1 });
     this.#store.parked.delete(`${view}:${stream}`);
+  }
+
+  override async replace(view: string, documents: readonly Kept[]): Promise<void> {
+    await this.#store.reach();
+    for (const document of structuredClone(documents))
+      this.#store.collection(view).set(document._id, document);
+  }
+
+  override async compact(): Promise<Compaction> {
+    await this.#store.reach();
+    return { method: 'copy and swap', bytesBefore: 0, bytesAfter: 0 };
   }
 
   override async beat(beat: Beat): Promise<void> {

@@ -6,6 +6,7 @@ import {
   ViewsHeld,
   ViewSwitch,
   type Beat,
+  type Compaction,
   type Kept,
   type Parked,
   type ViewCheckpoint,
@@ -14,6 +15,9 @@ import {
 
 /** Projectors that run, by a random id; losing it costs a rebuild's switch a few seconds. */
 const PROJECTORS = 'projectors';
+
+/** MongoDB compacts on a primary only when told to. */
+const FORCED = { force: true };
 
 type CheckpointRow = { _id: string } & ViewCheckpoint;
 type ParkedRow = { _id: string } & Parked;
@@ -90,13 +94,43 @@ export class MongoViewSwitch extends ViewSwitch {
 
   override async mend(view: string, stream: string, documents: readonly Kept[]): Promise<void> {
     await attempt(async () => {
-      const writes = documents.map((replacement) => ({
-        replaceOne: { filter: { _id: replacement._id }, replacement, upsert: true },
-      }));
-      if (writes.length > 0)
-        await this.#db.collection<Kept>(view).bulkWrite(writes, { ordered: false });
+      await this.replace(view, documents);
       await this.#checkpoints.updateOne({ _id: view }, { $inc: { generation: 1 } });
       await this.#parked.deleteOne({ _id: `${view}:${stream}` });
+    });
+  }
+
+  override async replace(view: string, documents: readonly Kept[]): Promise<void> {
+    if (documents.length === 0) return;
+    const writes = documents.map((replacement) => ({
+      replaceOne: { filter: { _id: replacement._id }, replacement, upsert: true },
+    }));
+    await attempt(() => this.#db.collection<Kept>(view).bulkWrite(writes, { ordered: false }));
+  }
+
+  override async compact(): Promise<Compaction> {
+    return attempt(async () => {
+      const { process } = await this.#client.db('admin').command({ serverStatus: 1 });
+      const isEmbedded = process === 'embedded-document-store';
+      const total = { bytesBefore: 0, bytesAfter: 0 };
+      for (const name of [VIEWS_DATABASE, OPERATIONS_DATABASE]) {
+        const db = this.#client.db(name);
+        for (const { name: collection } of await db.listCollections().toArray()) {
+          const before = await db.command({ collStats: collection });
+          const done = await db.command({ compact: collection, ...(isEmbedded ? {} : FORCED) });
+          // The embedded server has one file, and is done with all of it.
+          if (isEmbedded)
+            return {
+              method: 'copy and swap',
+              bytesBefore: Number(done['bytesBefore']),
+              bytesAfter: Number(done['bytesAfter']),
+            };
+          const after = await db.command({ collStats: collection });
+          total.bytesBefore += Number(before['storageSize'] ?? 0);
+          total.bytesAfter += Number(after['storageSize'] ?? 0);
+        }
+      }
+      return { method: 'compact', ...total };
     });
   }
 

@@ -31,6 +31,9 @@ type Row = Kept & { position: number };
 type CheckpointRow = { _id: string } & ViewCheckpoint;
 type ParkedRow = { _id: string } & Parked;
 
+/** People who were erased, one document each, in the database of the views. */
+const ERASED = 'erased';
+
 /** From so many on, inserts are worth a command of their own (measured on the embedded server). */
 const INSERTS_MIN = 20;
 /** No document is at or before this. */
@@ -145,6 +148,16 @@ export class MongoViewWriter extends ViewWriter {
       this.#parked.find({ _id: { $gte: from, $lt: `${from}\uffff` } }).toArray(),
     );
     return rows.map(({ _id, ...parked }) => parked);
+  }
+
+  override async erased(): Promise<ReadonlySet<string>> {
+    const rows = await attempt(() => this.#db.collection<{ _id: string }>(ERASED).find().toArray());
+    return new Set(rows.map(({ _id }) => _id));
+  }
+
+  override async noteErased(_id: string): Promise<void> {
+    const erased = this.#db.collection<{ _id: string }>(ERASED);
+    await attempt(() => erased.replaceOne({ _id }, {}, { upsert: true }));
   }
 
   override async park(parked: Parked): Promise<void> {

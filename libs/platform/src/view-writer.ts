@@ -45,6 +45,13 @@ export type Parked = Readonly<{
 /** A projector's sign of life: `beat` grows, and it has stopped writing for the named holders. */
 export type Beat = Readonly<{ id: string; beat: number; holds: readonly string[] }>;
 
+/** What became of the bytes of removed documents: gone by a copy, or left to the database. */
+export type Compaction = Readonly<{
+  method: 'copy and swap' | 'compact';
+  bytesBefore: number;
+  bytesAfter: number;
+}>;
+
 /** The database of the read models cannot be reached just now. The outcome may be unknown. */
 export class ViewsUnavailable extends Error {
   override readonly name = 'ViewsUnavailable';
@@ -91,6 +98,10 @@ export abstract class ViewWriter {
   /** Counts later events of parked streams, by stream. */
   abstract countWaiting(view: string, waiting: ReadonlyMap<string, number>): Promise<void>;
 
+  /** People whose texts are in no view any more. It is lost with the views, and goes back with them. */
+  abstract erased(): Promise<ReadonlySet<string>>;
+  abstract noteErased(userId: string): Promise<void>;
+
   abstract close(): Promise<void>;
 }
 
@@ -110,6 +121,11 @@ export abstract class ViewSwitch {
   abstract swap(view: string): Promise<void>;
   /** Replaces single documents whatever is there, and lets a parked stream go on. */
   abstract mend(view: string, stream: string, documents: readonly Kept[]): Promise<void>;
+
+  /** Replaces single documents whatever is there; who has them in memory is not told. */
+  abstract replace(view: string, documents: readonly Kept[]): Promise<void>;
+  /** Has the database give up the bytes of what was removed. */
+  abstract compact(): Promise<Compaction>;
 
   /** Says that a projector lives and for whom it has stopped. */
   abstract beat(beat: Beat): Promise<void>;
