@@ -15,7 +15,7 @@ Makes every text of a person unreadable for ever: in the log, its backups and th
   --reason         ${ERASURE_REASONS.join(', ')}
   --by             the id of who orders it
 npm run erase -- --resume            goes on with erasures that were ordered and are not done
-npm run erase -- --due               erases whose account's time of grace is over
+npm run erase -- --due               erases all whose account was deleted, after its time of grace
 npm run erase -- verify FILE [--key KEY]   verifies a certificate
 npm run erase -- public-key          the key by which others verify them
 EVENTSTORE_URL, MONGODB_URL and DATA_DIR say which platform, as for npm start. Certificates are

@@ -41,7 +41,8 @@ const world = (settings: Readonly<Record<string, string>> = {}) => {
   const store = new FaultyStore(shared.store);
   const ports = { ...shared, store };
   const streams = new Streams(ports);
-  const news = new AccountNews(ports, new AccessTokens(ports.keys, ports.clock, 600));
+  const tokens = new AccessTokens(ports.keys, ports.clock, 600);
+  const news = new AccountNews(ports, tokens, streams);
   const door = new ReceiptsDoor(ports, streams, new Welcome(streams, news));
   const handler = new (Decides(conversation))(streams);
   const marksOf = async (conversationId: string) => {
