@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { KeyObject } from 'node:crypto';
 import {
+  destroyErased,
+  erasuresIn,
   EventStoreDb,
   JsonCodec,
   Keys,
@@ -52,6 +54,7 @@ export const openLog = async (config: Config, isOpening: boolean): Promise<OpenL
   const store = new EventStoreDb(config.EVENTSTORE_URL);
   const folder = { dataDir: config.DATA_DIR, masterKey: config.MASTER_KEY };
   const keys = isOpening ? await LocalKeys.open(folder, new SystemClock()) : undefined;
+  if (keys) await destroyErased(keys, await erasuresIn(store));
   const codec = new JsonCodec(keys ?? new NoKeys(), new SystemRandom());
   const close = async (): Promise<void> => {
     await store.close();

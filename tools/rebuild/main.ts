@@ -1,6 +1,8 @@
 import { parseArgs } from 'node:util';
 import {
   connectMongo,
+  destroyErased,
+  erasuresIn,
   EventStoreDb,
   JsonCodec,
   LocalKeys,
@@ -30,6 +32,7 @@ const open = async (config: Config) => {
   const folder = { dataDir: config.DATA_DIR, masterKey: config.MASTER_KEY };
   const keys = await LocalKeys.open(folder, clock);
   const store = new EventStoreDb(config.EVENTSTORE_URL);
+  await destroyErased(keys, await erasuresIn(store));
   const mongo = connectMongo(config.MONGODB_URL);
   const ports: RebuildPorts = {
     store,

@@ -236,10 +236,6 @@ export class SimulatedKeys extends Keys {
     return Promise.resolve();
   }
 
-  override get forgottenWithinMs(): number {
-    return 0;
-  }
-
   override derive(purpose: string): Buffer {
     return Buffer.from(hkdfSync('sha256', this.#master, '', purpose, KEY_BYTES));
   }

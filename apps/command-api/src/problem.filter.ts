@@ -8,7 +8,7 @@ import {
 } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { Rejection } from '#domain';
-import { LogUnavailable, REJECTION_STATUS, ViewsUnavailable } from '#platform';
+import { KeysUnavailable, LogUnavailable, REJECTION_STATUS, ViewsUnavailable } from '#platform';
 import { traceOf } from './trace.js';
 
 /** Seconds after which a caller may try again when nothing better is known. */
@@ -76,6 +76,8 @@ const problemFor = (error: unknown): Problem | undefined => {
   if (error instanceof Rejection) return ofRejection(error);
   if (error instanceof LogUnavailable)
     return problemOf(503, 'unavailable', 'The log cannot be reached; try again with the same id.');
+  if (error instanceof KeysUnavailable)
+    return problemOf(503, 'unavailable', 'The keys cannot be reached just now; try again.');
   if (error instanceof ViewsUnavailable)
     return problemOf(503, 'unavailable', 'The read models cannot be reached just now; try again.');
   const status = statusOf(error);

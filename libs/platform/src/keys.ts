@@ -38,8 +38,13 @@ export abstract class Keys {
   abstract find(subject: string): SubjectKey | undefined | Promise<SubjectKey | undefined>;
   /** Overwrites the key in place and syncs; afterwards `find` gives nothing on any process. */
   abstract destroy(subject: string): Promise<void>;
-  /** After so long (ms) no process uses a key any more that was destroyed; at most 60 s. */
-  abstract get forgottenWithinMs(): number;
+  /**
+   * After so long (ms) no process uses a key any more that was destroyed; at most 60 s. At once
+   * where the keys are of one process only.
+   */
+  get forgottenWithinMs(): number {
+    return 0;
+  }
   /** A key of the deployment itself for one purpose (HKDF-SHA-256 of the master key), 32 bytes. */
   abstract derive(purpose: string): Buffer;
   abstract close(): Promise<void>;

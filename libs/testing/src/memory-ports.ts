@@ -42,10 +42,6 @@ export class MemoryKeys extends Keys {
     return Promise.resolve();
   }
 
-  override get forgottenWithinMs(): number {
-    return 0;
-  }
-
   override derive(purpose: string): Buffer {
     return Buffer.from(hkdfSync('sha256', this.#master, '', purpose, KEY_BYTES));
   }
