@@ -66,7 +66,7 @@ it('[abuse 79] no code, token, phone number or text is in any line that a proces
   expect(said.length).toBeGreaterThan(500);
   // Digits may be part of a longer number.
   const found = secrets.filter((secret) =>
-    new RegExp(`(?<!\\d)${RegExp.escape(secret)}(?!\\d)`, 'u').test(said),
+    new RegExp(`(?<!\\d)${secret.replaceAll(/[+.]/gu, String.raw`\$&`)}(?!\\d)`, 'u').test(said),
   );
   expect(found).toEqual([]);
   await Promise.all([client.close(), ben.client.close()]);

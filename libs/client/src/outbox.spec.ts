@@ -209,3 +209,30 @@ describe('[D22] what is not sent yet', () => {
     ]);
   });
 });
+
+it('[V6] goes on after a refusal only once it is kept that it was refused', async () => {
+  let flushed = (): void => undefined;
+  const storage = Object.assign(new MemoryStorage(), {
+    flush: () =>
+      new Promise<void>((resolve) => {
+        flushed = resolve;
+      }),
+  });
+  const { outbox, carried, send } = outboxOf(
+    ({ data }) => (data['text'] === 'no' ? refusal('not_found') : accepted),
+    storage,
+  );
+  outbox.open();
+  const refused = send('no');
+  const later = send('yes');
+  await expect(refused).rejects.toMatchObject({ code: 'not_found' });
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(sent(carried)).toEqual([[1, 'no']]);
+  expect([...(await storage.load()).keys()]).not.toContain('outbox:1');
+  flushed();
+  await later;
+  expect(sent(carried)).toEqual([
+    [1, 'no'],
+    [1, 'yes'],
+  ]);
+});

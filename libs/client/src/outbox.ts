@@ -324,6 +324,8 @@ export class Outbox {
       if (!wasSent && UNDONE.has(error.code)) this.#sent.delete(id);
       if (error.retryable) return this.#again(entry, error, attempt);
       this.#end(lane, { entry, error });
+      // Else a device that loses its latest writes would send it again, after what was said later.
+      await this.storage.flush();
       return undefined;
     }
   }
