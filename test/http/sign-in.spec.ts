@@ -67,7 +67,7 @@ describe('logging in', () => {
     const commandId = randomUUID();
     const at = door.ports.clock.iso();
     const draft = { commandId, actor: holder, at, correlationId: commandId };
-    await door.app.get(Claims).take('phone', phone, holder, draft);
+    await door.app.get(Claims).take('phone', phone, { holder }, draft);
     const { body } = await complete(await ask(phone), '424242', { name: 'Late' });
     expect(body).toMatchObject({ userId: holder, registered: true });
   });

@@ -94,15 +94,15 @@ export class Registration {
    * where it is another person's. The number before is free once a policy has released it.
    */
   async moveTo({ userId, deviceId }: Who, requestId: string, phone: string): Promise<Accepted> {
+    const { state, revision: asOf } = await this.people.latest(userId);
     const draft = this.#draft(requestId, 'phone', userId);
-    const holder = await this.claims.take('phone', phone, userId, draft);
+    const holder = await this.claims.take('phone', phone, { holder: userId, asOf }, draft);
     if (holder !== userId) reject('already_exists', 'Another account has this number.');
-    const { state } = await this.people.latest(userId);
     const claim = this.claims.streamOf('phone', phone);
     const former = state.phone === undefined ? claim : this.claims.streamOf('phone', state.phone);
     const previousClaim = former === claim ? undefined : former;
     const meta = { ...this.#meta(requestId, 'phone-changed', userId), device: deviceId };
-    return this.people.run(new ChangePhone({ userId, phone, claim, previousClaim }, meta));
+    return this.people.run(new ChangePhone({ userId, phone, claim, asOf, previousClaim }, meta));
   }
 
   /** Lets a device act for a person. Throws `too_many_devices` where it has no room. */
@@ -130,7 +130,12 @@ export class Registration {
     const holder = await this.claims.holderOf('phone', phone);
     if (holder !== undefined) return holder;
     const userId = this.ports.random.uuid();
-    return this.claims.take('phone', phone, userId, this.#draft(loginId, 'claim', userId));
+    return this.claims.take(
+      'phone',
+      phone,
+      { holder: userId },
+      this.#draft(loginId, 'claim', userId),
+    );
   }
 
   /** The device's own id, unless it is somebody else's: then a new one. */
@@ -139,7 +144,7 @@ export class Registration {
     const { state } = await this.people.look(userId);
     if (state.devices.has(deviceId)) return deviceId;
     const draft = this.#draft(loginId, `device:${deviceId}`, userId);
-    const holder = await this.claims.take('device', deviceId, userId, draft);
+    const holder = await this.claims.take('device', deviceId, { holder: userId }, draft);
     return holder === userId ? deviceId : this.#deviceOf(userId, undefined, loginId);
   }
 

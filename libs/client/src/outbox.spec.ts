@@ -211,13 +211,8 @@ describe('[D22] what is not sent yet', () => {
 });
 
 it('[V6] goes on after a refusal only once it is kept that it was refused', async () => {
-  let flushed = (): void => undefined;
-  const storage = Object.assign(new MemoryStorage(), {
-    flush: () =>
-      new Promise<void>((resolve) => {
-        flushed = resolve;
-      }),
-  });
+  const { promise, resolve: flushed } = Promise.withResolvers<void>();
+  const storage = Object.assign(new MemoryStorage(), { flush: () => promise });
   const { outbox, carried, send } = outboxOf(
     ({ data }) => (data['text'] === 'no' ? refusal('not_found') : accepted),
     storage,

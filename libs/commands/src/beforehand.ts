@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { conversation, reject, user } from '#domain';
 import { Claims } from './claims.js';
-import type { Beforehand, Draft } from './entries.js';
+import type { Beforehand, Draft, HeldClaim } from './entries.js';
 import { PORTS, type Ports } from './ports.js';
 import { Streams } from './streams.js';
 
@@ -24,10 +24,13 @@ export class OtherStreams implements Beforehand {
     if (state.kind !== 'broadcast') reject('not_found', 'There is no such broadcast.');
   }
 
-  async claimUsername(username: string, draft: Draft): Promise<string> {
-    const holder = await this.claims.take('username', username, draft.actor, draft);
-    if (holder !== draft.actor) reject('username_taken', 'Somebody has this username.');
-    return this.claims.streamOf('username', username);
+  async claimUsername(username: string, draft: Draft): Promise<HeldClaim> {
+    const { actor } = draft;
+    const latest = Number.MAX_SAFE_INTEGER;
+    const { revision: asOf } = await this.streams.look(user, `user-${actor}`, latest);
+    const holder = await this.claims.take('username', username, { holder: actor, asOf }, draft);
+    if (holder !== actor) reject('username_taken', 'Somebody has this username.');
+    return { claim: this.claims.streamOf('username', username), asOf };
   }
 
   async mustExist(userIds: readonly string[]): Promise<void> {

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { claim, MakeClaim, Rejection } from '#domain';
-import { eventIdOf, Keys } from '#platform';
+import { eventIdOf, Keys, uuidOf } from '#platform';
 import type { Draft } from './entries.js';
 import { Streams } from './streams.js';
 
@@ -31,13 +31,23 @@ export class Claims {
     return claimStreamOf(this.#key, kind, value);
   }
 
-  /** Takes a value for a person, and gives whoever holds it now: them, or who was first. */
-  async take(kind: ClaimKind, value: string, holder: string, draft: Draft): Promise<string> {
+  /**
+   * Takes a value for a person, and gives whoever holds it now: them, or who was first. `asOf`: the
+   * revision of their own stream that they saw, where they may have left the value before.
+   */
+  async take(
+    kind: ClaimKind,
+    value: string,
+    { holder, asOf }: Readonly<{ holder: string; asOf?: number }>,
+    draft: Draft,
+  ): Promise<string> {
     const stream = this.streamOf(kind, value);
-    const eventId = eventIdOf(stream, draft.device ?? '', draft.commandId);
     // What the caller expects, they expect of their own stream.
     const { expect: _expect, ...meta } = draft;
-    const making = new MakeClaim({ claim: stream, holder }, { ...meta, eventId });
+    // A repeat of the draft that has seen more of the stream is another making.
+    const commandId = uuidOf(`claim:${draft.commandId}:${asOf}`);
+    const eventId = eventIdOf(stream, draft.device ?? '', commandId);
+    const making = new MakeClaim({ claim: stream, holder, asOf }, { ...meta, commandId, eventId });
     try {
       await this.bus.execute(making);
       return holder;

@@ -4,6 +4,9 @@ import type { Command, CommandMeta } from '#domain';
 /** A command's meta while its stream, and so the id of its event, is still to be found. */
 export type Draft = Omit<CommandMeta, 'eventId'>;
 
+/** The stream of a claim that the actor holds, and their own revision that it rests on. */
+export type HeldClaim = Readonly<{ claim: string; asOf: number }>;
+
 /** What a command may ask of other streams before it is decided. */
 export type Beforehand = Readonly<{
   /** Throws `not_found` unless the conversation is a broadcast; a kind never changes. */
@@ -11,7 +14,7 @@ export type Beforehand = Readonly<{
   /** Throws `not_found` where some of these people do not exist. */
   mustExist: (userIds: readonly string[]) => Promise<void>;
   /** Makes the actor the holder of a username, or throws `username_taken`; gives the claim. */
-  claimUsername: (username: string, meta: Draft) => Promise<string>;
+  claimUsername: (username: string, meta: Draft) => Promise<HeldClaim>;
 }>;
 
 /** A command as clients name it: what it takes, the stream it is about, what it becomes. */

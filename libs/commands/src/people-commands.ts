@@ -100,11 +100,11 @@ export const peopleCommands = {
     },
   },
   'username.choose': {
-    ...ofActor(z.strictObject({ username, claim: z.string() }), ChooseUsername),
+    ...ofActor(z.strictObject({ username, claim: z.string(), asOf: z.int() }), ChooseUsername),
     input: z.strictObject({ username }),
     beforehand: async (data: Readonly<{ username: string }>, meta: Draft, ask: Beforehand) => ({
       ...data,
-      claim: await ask.claimUsername(data.username, meta),
+      ...(await ask.claimUsername(data.username, meta)),
     }),
   },
 } as const satisfies Readonly<Record<string, CommandEntry>>;

@@ -34,6 +34,11 @@ export const releaseClaims: Policy = {
     leftBy(event).flatMap((claim, index) =>
       claim === undefined || !('userId' in event.data)
         ? []
-        : [new ReleaseClaim({ claim, holder: event.data.userId }, meta(index))],
+        : [
+            new ReleaseClaim(
+              { claim, holder: event.data.userId, leftAt: event.revision },
+              meta(index),
+            ),
+          ],
     ),
 };

@@ -6,22 +6,27 @@ import type { ClaimEvent } from './events.js';
 
 const name = 'claim-username-ada';
 const stamp = (by: string, command = 'command-1') => ({ ...stampedBy(by), origin: { command } });
-const made = (holder: string): ClaimEvent => ({
+const made = (holder: string, asOf?: number): ClaimEvent => ({
   type: 'ClaimMade',
-  data: { ...stamp(holder), holder },
+  data: { ...stamp(holder), holder, ...(asOf === undefined ? {} : { asOf }) },
 });
 const released = (holder: string, command = 'command-1'): ClaimEvent => ({
   type: 'ClaimReleased',
   data: { ...stamp(holder, command), holder },
 });
-const make = (holder: string) => new MakeClaim({ claim: name, holder }, metaOf(holder));
-const release = (holder: string, commandId = 'command-1') =>
-  new ReleaseClaim({ claim: name, holder }, metaOf(holder, { commandId }));
+const make = (holder: string, asOf?: number) =>
+  new MakeClaim({ claim: name, holder, asOf }, metaOf(holder));
+const release = (holder: string, leftAt = 5) =>
+  new ReleaseClaim({ claim: name, holder, leftAt }, metaOf(holder));
 
 describe('Making a claim', () => {
   it('takes what nobody holds', () => given(claim)().when(make('ada')).appends(made('ada')));
   it('changes nothing for who holds it', () =>
     given(claim)(made('ada')).when(make('ada')).appends());
+  it('is made anew for who holds it and has seen more of their own stream', () => {
+    given(claim)(made('ada')).when(make('ada', 5)).appends(made('ada', 5));
+    given(claim)(made('ada', 5)).when(make('ada', 5)).appends();
+  });
   it('is refused while somebody else holds it', () =>
     given(claim)(made('ada')).when(make('bob')).rejects('already_exists'));
   it('takes what was given back', () =>
@@ -36,14 +41,10 @@ describe('Releasing a claim', () => {
     given(claim)().when(release('ada')).appends();
     given(claim)(made('bob')).when(release('ada')).appends();
   });
-  it('is not repeated long after its holder took the value again', () => {
-    const past = [made('ada'), released('ada', 'first'), made('ada')];
-    given(claim)(...past)
-      .when(release('ada', 'first'))
-      .appends();
-    given(claim)(...past)
-      .when(release('ada', 'second'))
-      .appends(released('ada', 'second'));
+  it('comes too late for who has taken the value again since they left it', () => {
+    given(claim)(made('ada'), made('ada', 5)).when(release('ada', 5)).appends();
+    given(claim)(made('ada'), released('ada'), made('ada', 5)).when(release('ada', 5)).appends();
+    given(claim)(made('ada', 5)).when(release('ada', 6)).appends(released('ada'));
   });
 });
 
@@ -68,7 +69,7 @@ describe('Choosing another username', () => {
   it('releases the former one', () => {
     const [wish, ...others] = releaseClaims.react(chosen(name), () => metaOf('ada'));
     expect(wish).toBeInstanceOf(ReleaseClaim);
-    expect(wish?.data).toEqual({ claim: name, holder: 'ada' });
+    expect(wish?.data).toEqual({ claim: name, holder: 'ada', leftAt: 2 });
     expect(others).toEqual([]);
   });
   it('releases nothing when there was none', () =>

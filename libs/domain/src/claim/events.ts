@@ -1,8 +1,15 @@
-import { event, open, stamp, type EventOf } from '../schema.js';
+import { event, open, optional, stamp, type EventOf } from '../schema.js';
 
 /** Who holds a phone number or username: `claim-<kind>-<HMAC of the value>`. */
 export const claimEvents = {
-  ClaimMade: event({ ...stamp, holder: open.uuid }),
+  /**
+   * Made, or made anew by who holds it. `asOf`: the revision of the holder's own stream that it rests
+   * on; that the holder had left the value before then counts no more.
+   */
+  ClaimMade: {
+    ...event({ ...stamp, holder: open.uuid, asOf: optional(open.integer) }),
+    version: 2,
+  },
   ClaimReleased: event({ ...stamp, holder: open.uuid }),
 } as const;
 

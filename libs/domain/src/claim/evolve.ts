@@ -1,22 +1,18 @@
 import type { ClaimEvent } from './events.js';
 
-/** Who holds the value, if anyone. */
-export type Claim = {
-  holder: string | undefined;
-  /** Commands that released it: a policy may repeat one long after. */
-  releases: Set<string>;
-};
+/** Who holds the value, if anyone, and the revision of their own stream that this rests on. */
+export type Claim = { holder: string | undefined; asOf: number };
 
-export const initial = (): Claim => ({ holder: undefined, releases: new Set() });
+export const initial = (): Claim => ({ holder: undefined, asOf: -1 });
 
 export const evolve = (state: Claim, { type, data }: ClaimEvent): Claim => {
   switch (type) {
     case 'ClaimMade':
       state.holder = data.holder;
+      state.asOf = data.asOf ?? -1;
       return state;
     case 'ClaimReleased':
       state.holder = undefined;
-      state.releases.add(data.origin.command);
       return state;
   }
 };

@@ -12,10 +12,10 @@ export class RegisterUser extends Command<'RegisterUser', Of<{ phone: string; na
 export class RenameUser extends Command<'RenameUser', Of<{ name: string }>> {
   readonly type = 'RenameUser';
 }
-/** Show a username whose claim the person holds. */
+/** Show a username whose claim the person holds, made as of that revision of their stream. */
 export class ChooseUsername extends Command<
   'ChooseUsername',
-  Of<{ username: string; claim: string }>
+  Of<{ username: string; claim: string; asOf: number }>
 > {
   readonly type = 'ChooseUsername';
 }
@@ -26,10 +26,10 @@ export class ChangeProfile extends Command<
 > {
   readonly type = 'ChangeProfile';
 }
-/** Go by another number, whose claim the person holds. */
+/** Go by another number, whose claim the person holds, made as of that revision. */
 export class ChangePhone extends Command<
   'ChangePhone',
-  Of<{ phone: string; claim: string; previousClaim?: string | undefined }>
+  Of<{ phone: string; claim: string; asOf: number; previousClaim?: string | undefined }>
 > {
   readonly type = 'ChangePhone';
 }

@@ -42,8 +42,8 @@ const start = (sessionId: string, deviceId = 'phone', replacing?: string) =>
     { userId, sessionId, deviceId, name: 'Phone', platform: 'android', method: 'code', replacing },
     meta,
   );
-const choose = (username: string) =>
-  new ChooseUsername({ userId, username, claim: `claim-username-${username}` }, meta);
+const choose = (username: string, asOf = 9) =>
+  new ChooseUsername({ userId, username, claim: `claim-username-${username}`, asOf }, meta);
 
 describe('Registering', () => {
   it('makes a person', () => given(user)().when(register).appends(registered));
@@ -60,6 +60,13 @@ describe('Renaming', () => {
 });
 
 describe('Choosing a username', () => {
+  it('is refused where the claim rests on what was before another choice', () => {
+    const chosen = {
+      type: 'UsernameChosen' as const,
+      data: { ...by, userId, username: 'ada', claim: 'claim-username-ada' },
+    };
+    given(user)(registered, chosen).when(choose('lovelace', 0)).rejects('conflict');
+  });
   it('shows it', () => given(user)(registered).when(choose('ada')).appends(chosen('ada')));
   it('says which claim it leaves, so that others may have it', () =>
     given(user)(registered, chosen('ada'))

@@ -64,9 +64,16 @@ const ends = (
         ],
   );
 
+/** The claim was made before another change, which may be about to release it. */
+const mustBeOf = (asOf: number, changedAt: number): void => {
+  if (changedAt > asOf) reject('conflict', 'This was changed at the same time; try again.');
+};
+
 const chooseUsername: Rule<ChooseUsername> = (command, state) => {
-  if (state.usernameClaim === command.data.claim) return NOTHING;
-  const data = { ...command.data, previousClaim: state.usernameClaim };
+  const { asOf, ...chosen } = command.data;
+  mustBeOf(asOf, state.usernameAt);
+  if (state.usernameClaim === chosen.claim) return NOTHING;
+  const data = { ...chosen, previousClaim: state.usernameClaim };
   return [{ type: 'UsernameChosen', data: stamped({ meta: command.meta, data }) }];
 };
 
@@ -74,8 +81,12 @@ const changeProfile: Rule<ChangeProfile> = (command) => [
   { type: 'ProfileChanged', data: stamped(command) },
 ];
 
-const changePhone: Rule<ChangePhone> = (command, state) =>
-  state.phone === command.data.phone ? NOTHING : [{ type: 'PhoneChanged', data: stamped(command) }];
+const changePhone: Rule<ChangePhone> = ({ meta, data: { asOf, ...data } }, state) => {
+  mustBeOf(asOf, state.phoneAt);
+  return state.phone === data.phone
+    ? NOTHING
+    : [{ type: 'PhoneChanged', data: stamped({ meta, data }) }];
+};
 
 const changePrivacy: Rule<ChangePrivacy> = ({ meta, data }, state) => {
   const { userId, ...wanted } = given(data);

@@ -39,6 +39,9 @@ export type User = {
   phone: string | undefined;
   /** Stream of the username's claim. */
   usernameClaim: string | undefined;
+  /** Revisions of the last change of number and of username. */
+  phoneAt: number;
+  usernameAt: number;
   privacy: Privacy;
   /** Names of the settings that apps keep. */
   preferences: Set<string>;
@@ -55,6 +58,8 @@ export const initial = (): User => ({
   deletionDueAt: undefined,
   phone: undefined,
   usernameClaim: undefined,
+  phoneAt: -1,
+  usernameAt: -1,
   privacy: OPEN_PRIVACY,
   preferences: new Set(),
   blocked: new Set(),
@@ -68,7 +73,9 @@ export const settingsOf = (changes: string): Readonly<Record<string, unknown>> =
   return { ...(typeof read === 'object' ? read : {}) };
 };
 
-type Apply = { [E in UserEvent as E['type']]: (state: User, data: E['data']) => unknown };
+type Apply = {
+  [E in UserEvent as E['type']]: (state: User, data: E['data'], revision: number) => unknown;
+};
 
 const unchanged = (): void => undefined;
 
@@ -78,9 +85,15 @@ const APPLY: Apply = {
     state.phone = phone;
   },
   UserRenamed: unchanged,
-  UsernameChosen: (state, { claim }) => (state.usernameClaim = claim),
+  UsernameChosen: (state, { claim }, revision) => {
+    state.usernameClaim = claim;
+    state.usernameAt = revision;
+  },
   ProfileChanged: unchanged,
-  PhoneChanged: (state, { phone }) => (state.phone = phone),
+  PhoneChanged: (state, { phone }, revision) => {
+    state.phone = phone;
+    state.phoneAt = revision;
+  },
   PrivacyChanged: (state, { by: _by, at: _at, origin: _origin, userId: _userId, ...changed }) =>
     (state.privacy = { ...state.privacy, ...changed }),
   PreferencesChanged: (state, { changes }) => {
@@ -111,9 +124,13 @@ const APPLY: Apply = {
   RoleWithdrawn: (state, { role }) => state.roles.delete(role),
 };
 
-export const evolve = (state: User, { type, data }: UserEvent): User => {
+export const evolve = (state: User, { type, data }: UserEvent, revision: number): User => {
   // The table has each type's own function under its name.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  (APPLY[type] as (state: User, data: UserEvent['data']) => unknown)(state, data);
+  (APPLY[type] as (state: User, data: UserEvent['data'], revision: number) => unknown)(
+    state,
+    data,
+    revision,
+  );
   return state;
 };
