@@ -61,11 +61,7 @@ describe('Renaming', () => {
 
 describe('Choosing a username', () => {
   it('is refused where the claim rests on what was before another choice', () => {
-    const chosen = {
-      type: 'UsernameChosen' as const,
-      data: { ...by, userId, username: 'ada', claim: 'claim-username-ada' },
-    };
-    given(user)(registered, chosen).when(choose('lovelace', 0)).rejects('conflict');
+    given(user)(registered, chosen('ada')).when(choose('lovelace', 0)).rejects('conflict');
   });
   it('shows it', () => given(user)(registered).when(choose('ada')).appends(chosen('ada')));
   it('says which claim it leaves, so that others may have it', () =>
