@@ -180,7 +180,9 @@ export class Erasure {
     const held = [phoneClaim, usernameClaim].filter((one) => one !== undefined);
     for (const one of held) {
       const release = metaOf(this.ports, `erase-claim:${userId}:${one}`, one, by);
-      await this.#execute(claim, new ReleaseClaim({ claim: one, holder: userId }, release));
+      // Whatever they took, they have left for good.
+      const leaving = { claim: one, holder: userId, leftAt: Number.MAX_SAFE_INTEGER };
+      await this.#execute(claim, new ReleaseClaim(leaving, release));
     }
     const stream = `user-${userId}`;
     const meta = metaOf(this.ports, `erase-person:${userId}`, stream, by);

@@ -72,14 +72,20 @@ const statusOf = (error: unknown): number | undefined => {
   return typeof status === 'number' && status < 500 ? status : undefined;
 };
 
+/** What is said of a store that is away. */
+const awayOf = (error: unknown): string | undefined => {
+  if (error instanceof LogUnavailable)
+    return 'The log cannot be reached; try again with the same id.';
+  if (error instanceof KeysUnavailable) return 'The keys cannot be reached just now; try again.';
+  return error instanceof ViewsUnavailable
+    ? 'The read models cannot be reached just now; try again.'
+    : undefined;
+};
+
 const problemFor = (error: unknown): Problem | undefined => {
   if (error instanceof Rejection) return ofRejection(error);
-  if (error instanceof LogUnavailable)
-    return problemOf(503, 'unavailable', 'The log cannot be reached; try again with the same id.');
-  if (error instanceof KeysUnavailable)
-    return problemOf(503, 'unavailable', 'The keys cannot be reached just now; try again.');
-  if (error instanceof ViewsUnavailable)
-    return problemOf(503, 'unavailable', 'The read models cannot be reached just now; try again.');
+  const away = awayOf(error);
+  if (away !== undefined) return problemOf(503, 'unavailable', away);
   const status = statusOf(error);
   const code = status === undefined ? undefined : HTTP_CODES[status];
   if (status === undefined || code === undefined) return undefined;
