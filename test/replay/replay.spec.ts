@@ -14,6 +14,8 @@ const RUN_MS_MAX = 120_000;
 const PEOPLE = 12;
 const ROOMS = 3;
 const MESSAGES = 150;
+/** Enough that sending takes some seconds, in which parts are killed. */
+const CHAOS_MESSAGES = 900;
 
 const seed = Number(process.env['SCRIPTA_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 
@@ -25,6 +27,7 @@ const outcome = z.strictObject({
   misordered: z.number(),
   seconds: z.number(),
 });
+const chaotic = outcome.extend({ kills: z.number(), cuts: z.number() });
 
 let folder: string;
 let platform: Platform;
@@ -141,4 +144,29 @@ describe('a replay', () => {
     },
     RUN_MS_MAX,
   );
+
+  it(
+    '[T9] loses, doubles and misorders nothing while parts are killed and connections are cut',
+    async () => {
+      const file = join(folder, 'chaos.jsonl');
+      const lines = talk(seed, { rooms: ROOMS, people: PEOPLE, messages: CHAOS_MESSAGES });
+      const asFile = lines.map((message) => JSON.stringify({ ...message, kind: 'message' }));
+      await writeFile(file, asFile.join('\n'));
+      const { code, err, last } = await replay(file, '--chaos', '--seed', String(seed), '--json');
+      expect({ code, err }).toMatchObject({ code: 0 });
+      expect(err).toContain(`seed ${seed}`);
+      const said = chaotic.parse(JSON.parse(last));
+      expect(said).toMatchObject({ sent: CHAOS_MESSAGES, lost: 0, duplicated: 0, misordered: 0 });
+      expect(said.kills).toBeGreaterThan(0);
+      expect(said.cuts).toBeGreaterThan(0);
+    },
+    RUN_MS_MAX,
+  );
+
+  it('refuses to kill the parts of a platform that it did not start', async () => {
+    const file = await historyFile('talk.jsonl');
+    const { code, err } = await replay(file, '--chaos', '--url', platform.urls.public);
+    expect(code).toBe(1);
+    expect(err).toContain('goes without --url');
+  });
 });

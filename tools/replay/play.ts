@@ -1,7 +1,11 @@
+import { ScriptaError } from '#client';
 import { uuidOf } from '#platform';
 import { progress } from '../terminal/progress.js';
 import type { Actor } from './cast.js';
 import type { Message } from './formats.js';
+
+/** A read that finds the platform away this often, about 5 s each time, gives up. */
+const READ_TRIES_MAX = 12;
 
 /** A message and what the platform answered. */
 export type Played = Readonly<{
@@ -25,6 +29,18 @@ export type Room = Readonly<{
 /** The id of a message, the same in every run. */
 const idOf = ({ room, id }: Message): string => uuidOf(`replay:message:${room}:${id}`);
 
+/** A read gives up after some tries; a part that is being started again may need longer. */
+const patiently = async <T>(read: () => Promise<T>): Promise<T> => {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await read();
+    } catch (error) {
+      if (tries === READ_TRIES_MAX || !(error instanceof ScriptaError) || !error.retryable)
+        throw error;
+    }
+  }
+};
+
 const playRoom = async (
   name: string,
   messages: readonly Message[],
@@ -41,7 +57,9 @@ const playRoom = async (
     group,
     uuidOf(`replay:start:${name}`),
   );
-  const { head } = await founder.client.conversation(conversationId, { minPosition });
+  const { head } = await patiently(() =>
+    founder.client.conversation(conversationId, { minPosition }),
+  );
   const played: Played[] = [];
   for (const message of messages) {
     const author = cast.get(message.author);
