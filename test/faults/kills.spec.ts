@@ -4,7 +4,7 @@ import { EventStoreDBClient } from '@eventstore/db-client';
 import { z } from 'zod';
 import type { Fact } from '#client';
 import { newPerson, startPlatform, until, type Device, type Platform } from '#testing';
-import { disagreements, Ledger, type Logged } from './ledger.js';
+import { disagreements, Ledger, type Logged } from '../../tools/faults/ledger.js';
 
 /** Lives of each process that end in a kill; `SCRIPTA_KILLS` asks for more. */
 const KILLS = Number(process.env['SCRIPTA_KILLS'] ?? 5);

@@ -27,7 +27,8 @@ export type Entry =
  * against.
  */
 export class Ledger {
-  readonly path = join(mkdtempSync(join(tmpdir(), 'scripta-ledger-')), 'ledger.jsonl');
+  readonly folder = mkdtempSync(join(tmpdir(), 'scripta-ledger-'));
+  readonly path = join(this.folder, 'ledger.jsonl');
   readonly #file = openSync(this.path, 'a');
 
   /** How many acknowledgements clients have seen. */
