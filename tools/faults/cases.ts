@@ -63,13 +63,13 @@ const registering = (seed: number): Promise<Outcome> =>
     const joining = (async () => {
       for (let at = 0; at < newcomers; at += 1) await scene.join(`Newcomer ${at}`);
     })();
-    const killing = (async () => {
+    const dyingMeanwhile = (async () => {
       for (let life = 0; life < LIVES; life += 1) {
         await sleep(scene.chance() * 400);
         await scene.kill('command-api');
       }
     })();
-    await Promise.all([joining, killing]);
+    await Promise.all([joining, dyingMeanwhile]);
     const recoveryMs = await scene.recovery(scene.players.slice(0, 4));
     for (const { client, phone } of scene.players.slice(4)) {
       const again = await scene.logIn(client, phone, 'Somebody else');

@@ -141,21 +141,23 @@ export class Line {
     try {
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion
       for await (const bytes of from as AsyncIterable<Buffer>) {
-        const { delayMs = 0, drops, bytesPerS } = this.#trouble;
+        const { delayMs = 0, drops = none } = this.#trouble;
         // What has lost bytes can never go on in the middle.
         isDeaf ||= this.#trouble.isDeaf?.[direction] === true;
         if (isDeaf) continue;
         if (delayMs > 0) await pause(this.chance() * delayMs);
-        const passing =
-          direction === 'down' ? frames.without(bytes, drops ?? (() => false)) : bytes;
-        if (direction === 'down' && bytesPerS !== undefined) await this.#drip(passing, to);
-        else if (!to.write(passing)) await drained(to);
+        if (direction === 'up') await put(bytes, to);
+        else await this.#answer(frames.without(bytes, drops), to);
       }
       to.end();
     } catch {
       // A broken connection ends both ways; the sockets' own events say so.
       to.destroy();
     }
+  }
+
+  #answer(bytes: Buffer, to: Socket): Promise<void> {
+    return this.#trouble.bytesPerS === undefined ? put(bytes, to) : this.#drip(bytes, to);
   }
 
   async #drip(bytes: Buffer, to: Socket): Promise<void> {
@@ -171,6 +173,12 @@ export class Line {
     }
   }
 }
+
+const none = (): boolean => false;
+
+const put = async (bytes: Buffer, to: Socket): Promise<void> => {
+  if (!to.write(bytes)) await drained(to);
+};
 
 const pause = (ms: number): Promise<void> =>
   new Promise((resolve) => {

@@ -58,6 +58,17 @@ const write = async (results: readonly Result[]): Promise<void> => {
   await writeFile(REFERENCE, `${before}${BEGIN}\n\n${tableOf(results)}\n\n${END}${after}`);
 };
 
+const tryAll = async (wanted: readonly Case[], seed: number): Promise<readonly Result[]> => {
+  const results: Result[] = [];
+  for (const one of wanted) {
+    const outcome = await attempt(one, seed);
+    const result = { case: one, outcome, load: loadavg()[0] ?? 0 };
+    results.push(result);
+    console.error(line(result));
+  }
+  return results;
+};
+
 const run = async (): Promise<number> => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -77,18 +88,14 @@ const run = async (): Promise<number> => {
   const unknown = positionals.filter((row) => !CASES.some((one) => one.row === row));
   if (unknown.length > 0) throw new Error(`There is no row ${unknown.join(', ')}.\n\n${USAGE}`);
   console.error(`Seed ${seed}`);
-  const results: Result[] = [];
-  for (const one of CASES) {
-    if (positionals.length > 0 && !positionals.includes(one.row)) continue;
-    const outcome = await attempt(one, seed);
-    const result = { case: one, outcome, load: loadavg()[0] ?? 0 };
-    results.push(result);
-    console.error(line(result));
-  }
+  const wanted = CASES.filter(({ row }) => positionals.length === 0 || positionals.includes(row));
+  const results = await tryAll(wanted, seed);
   if (values.write) await write(results);
   if (values.json) {
     const rows = results.map(({ case: { row, who, fault }, outcome, load }) => ({
-      ...{ row, who, fault },
+      row,
+      who,
+      fault,
       ...outcome,
       load,
     }));

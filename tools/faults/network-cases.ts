@@ -7,6 +7,8 @@ import { eventually, type Player, type Scene } from './scene.js';
 import { onScene, type Case, type Outcome } from './outcome.js';
 import { Line, type Trouble } from './line.js';
 
+const mib = (kib: number): number => Math.round(kib / 1_024);
+
 /** Cuts of a connection in one run of a row. */
 const CUTS = 10;
 /** How long a line flaps at 1 Hz (s). */
@@ -62,7 +64,6 @@ const flapping = (seed: number): Promise<Outcome> =>
     const after = look();
     if (after.fds > before.fds + scene.players.length)
       throw new Error(`Descriptors leak: ${before.fds} before, ${after.fds} after.`);
-    const mib = (kib: number) => Math.round(kib / 1_024);
     const memory = `${mib(before.kib)} to ${mib(after.kib)} MiB`;
     const note = `${FLAPPING_S} s; descriptors ${before.fds} to ${after.fds}, memory ${memory}`;
     return { recoveryMs, note };

@@ -118,7 +118,7 @@ export const poison = async (scene: Scene): Promise<readonly string[]> => {
     const stream = `conversation-${await scene.gather(scene.players)}`;
     scene.conversations.pop();
     // Whatever JSON there is: that is the point.
-    const event = jsonEvent({ id: randomUUID(), type, data: data as Record<string, unknown> });
+    const event = jsonEvent({ id: randomUUID(), type, data: { ...data } });
     await store.appendToStream(stream, [event]);
     streams.push(stream);
   }

@@ -77,6 +77,17 @@ const tellHarm = ({ kills, cuts, killed }: Harm): void => {
   console.error(`${kills} kills (${parts.join(', ')}), ${cuts} connections cut.`);
 };
 
+const tellDifferences = (differences: readonly string[]): void => {
+  for (const difference of differences.slice(0, DIFFERENCES_MAX)) console.error(difference);
+  const more = differences.length - DIFFERENCES_MAX;
+  if (more > 0) console.error(`… and ${more} more`);
+};
+
+const oldOnes = (rooms: readonly Room[]): string => {
+  const old = rooms.flatMap(({ played }) => played).filter(({ isOld }) => isOld);
+  return old.length > 0 ? `, ${old.length} of them there before` : '';
+};
+
 const replay = async (platform: Platform | undefined): Promise<boolean> => {
   const { file = '', url, prefix, code, json } = options();
   const messages = await readHistory(file);
@@ -90,15 +101,12 @@ const replay = async (platform: Platform | undefined): Promise<boolean> => {
   await Promise.all([...cast.values()].map(({ client }) => client.close()));
   if (harm) tellHarm(harm);
   const sent = rooms.reduce((sum, { played }) => sum + played.length, 0);
-  const old = rooms.flatMap(({ played }) => played).filter(({ isOld }) => isOld);
-  for (const difference of proof.differences.slice(0, DIFFERENCES_MAX)) console.error(difference);
-  if (proof.differences.length > DIFFERENCES_MAX)
-    console.error(`… and ${proof.differences.length - DIFFERENCES_MAX} more`);
+  tellDifferences(proof.differences);
   const { delivered, lost, duplicated, misordered } = proof;
+  const sendingS = (performance.now() - sending) / 1_000;
   console.error(
-    `${sent} messages in ${rooms.length} rooms by ${cast.size} people` +
-      (old.length > 0 ? `, ${old.length} of them there before` : '') +
-      `; ${delivered} deliveries in ${((performance.now() - sending) / 1_000).toFixed(1)} s. ` +
+    `${sent} messages in ${rooms.length} rooms by ${cast.size} people${oldOnes(rooms)}; ` +
+      `${delivered} deliveries in ${sendingS.toFixed(1)} s. ` +
       (proof.differences.length === 0 ? 'Everything is as it should be.' : 'Something is off.'),
   );
   const figures = { sent, delivered, lost, duplicated, misordered, seconds };
