@@ -121,11 +121,13 @@ export class World {
       /^(conversation|receipts)-/.test(stream),
     );
     if (!heard) return true;
-    if (this.rebuild.isUp || this.#policyAt() < this.#lastOf('user-')) return false;
+    const ofPeople = this.#lastOf('user-');
+    if (this.rebuild.isUp || this.#policyAt() < ofPeople) return false;
     const { checkpoints } = this.database.views;
     const reached = PROJECTIONS.map(({ name }) => checkpoints.get(name)?.scanned ?? -1);
     const delivered = this.realtime.map(({ deliveredTo }) => deliveredTo);
-    return Math.min(...reached, ...delivered) >= heard.position;
+    const folded = Math.max(heard.position, ofPeople);
+    return Math.min(...delivered) >= heard.position && Math.min(...reached) >= folded;
   }
 
   /** Lets go of what the process shares. */
