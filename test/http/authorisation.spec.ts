@@ -72,6 +72,7 @@ const onlyAdmins = inside({ member: 403 });
 /** Every route of the REST door, and who may. */
 const ROUTES: Readonly<Record<string, Row>> = {
   'GET /livez': own(whoever),
+  'GET /metrics': own(whoever),
   'GET /readyz': own(whoever),
   'GET /.well-known/jwks.json': own(whoever),
   'POST /v1/auth/codes': own(whoever, () => ({ phone: '+493012345678' })),

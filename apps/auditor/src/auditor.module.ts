@@ -6,6 +6,7 @@ import {
   ServiceUnavailableException,
   type DynamicModule,
 } from '@nestjs/common';
+import { METRICS_TYPE, metricsText } from '#platform';
 import { Auditor, type Report } from './auditor.js';
 import { SealKeeper, type HeadsReport } from './seal-keeper.js';
 
@@ -20,6 +21,13 @@ export class AuditController {
   @Get('livez')
   live(): { status: 'live' } {
     return { status: 'live' };
+  }
+
+  /** What went wrong, by code and place, as Prometheus reads it. */
+  @Get('metrics')
+  @Header('content-type', METRICS_TYPE)
+  metrics(): string {
+    return metricsText();
   }
 
   /** Ready once it follows the log; an alarm does not make it less ready. */

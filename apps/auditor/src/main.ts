@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { openPorts } from '#commands';
-import { readConfig } from '#platform';
+import { readConfig, TallyKeeper } from '#platform';
 import { Auditor } from './auditor.js';
 import { AuditorModule } from './auditor.module.js';
 import { SealKeeper } from './seal-keeper.js';
@@ -14,6 +14,7 @@ const STOP_MS_MAX = 8_000;
 const config = readConfig(process.env);
 const logger = new Logger('auditor');
 const { ports, close } = await openPorts(config);
+const counts = new TallyKeeper(ports, 'auditor');
 const auditor = new Auditor(ports);
 const keeper = new SealKeeper(ports, signingKeyIn(config.DATA_DIR));
 const module = AuditorModule.on(auditor, keeper);
@@ -27,6 +28,7 @@ const end = async (code: number): Promise<void> => {
   await auditor.stop();
   await keeper.stop();
   await app.close();
+  await counts.stop();
   await close();
   process.exit(code);
 };
@@ -41,6 +43,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const)
 process.on('unhandledRejection', failed);
 process.on('uncaughtException', failed);
 
+counts.start();
 await auditor.start();
 keeper.start();
 await app.listen(config.AUDITOR_PORT, '127.0.0.1');

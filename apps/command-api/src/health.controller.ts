@@ -1,7 +1,7 @@
-import { Controller, Get } from '@nestjs/common';
+import { Controller, Get, Header } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { answered } from '#commands';
-import { EventStore, LogUnavailable, Timer, Views } from '#platform';
+import { METRICS_TYPE, metricsText, EventStore, LogUnavailable, Timer, Views } from '#platform';
 import { Open } from './caller.js';
 
 /** For who starts and watches the process. */
@@ -19,6 +19,15 @@ export class HealthController {
   @ApiOperation({ summary: 'The process lives.' })
   live() {
     return { status: 'live' };
+  }
+
+  /** What went wrong, by code and place, as Prometheus reads it. */
+  @Open()
+  @Get('metrics')
+  @Header('content-type', METRICS_TYPE)
+  @ApiOperation({ summary: 'What went wrong, counted, as Prometheus reads it.' })
+  metrics(): string {
+    return metricsText();
   }
 
   @Open()

@@ -2,7 +2,13 @@ import 'reflect-metadata';
 import { Logger } from '@nestjs/common';
 import { openPorts, PolicyRunner } from '#commands';
 import { releaseClaims } from '#domain';
-import { ConsoleCodeSender, HttpSmsSender, readConfig, smsSettingsOf } from '#platform';
+import {
+  ConsoleCodeSender,
+  HttpSmsSender,
+  readConfig,
+  smsSettingsOf,
+  TallyKeeper,
+} from '#platform';
 import { offerDevelopmentKey } from './development-key.js';
 import { Departures } from './departures.js';
 import { createHttpApp } from './http.js';
@@ -17,6 +23,7 @@ const app = await createHttpApp(
   ports,
   sms ? new HttpSmsSender(sms, ports) : new ConsoleCodeSender(),
 );
+const counts = new TallyKeeper(ports, 'command-api');
 const policies = app.get(PolicyRunner);
 const departures = app.get(Departures);
 
@@ -31,6 +38,7 @@ const end = async (code: number): Promise<void> => {
   try {
     await Promise.all([policies.stop(), departures.stop()]);
     await app.close();
+    await counts.stop();
     await close();
     process.exit(code);
   } catch (error) {
@@ -52,4 +60,5 @@ await offerDevelopmentKey(ports);
 await app.listen(config.COMMAND_API_PORT, '127.0.0.1');
 policies.start([releaseClaims]);
 departures.start();
+counts.start();
 process.stdout.write(`ready ${new URL(await app.getUrl()).port}\n`);

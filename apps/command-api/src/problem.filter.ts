@@ -8,7 +8,13 @@ import {
 } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { Rejection } from '#domain';
-import { KeysUnavailable, LogUnavailable, REJECTION_STATUS, ViewsUnavailable } from '#platform';
+import {
+  KeysUnavailable,
+  LogUnavailable,
+  REJECTION_STATUS,
+  tally,
+  ViewsUnavailable,
+} from '#platform';
 import { traceOf } from './trace.js';
 
 /** Seconds after which a caller may try again when nothing better is known. */
@@ -127,6 +133,7 @@ export class ProblemFilter implements ExceptionFilter {
     if (!known) this.#logger.error(`${trace} ${String(error)}`, stackOf(error));
     const problem =
       known ?? problemOf(500, 'internal', 'Something went wrong on our side; it has been noted.');
+    tally(known ? 'refused' : 'failed', problem.code, placeOf(request));
     if (response.headersSent || response.destroyed) return;
     const seconds = retryAfterS(problem);
     if (seconds !== undefined) response.set('Retry-After', String(seconds));
@@ -136,6 +143,12 @@ export class ProblemFilter implements ExceptionFilter {
       .send(JSON.stringify({ ...problem, instance: `urn:uuid:${trace}` }));
   }
 }
+
+/** The route, never the path itself: that has ids in it. */
+const placeOf = ({ method, route }: Request & { route?: unknown }): string =>
+  typeof route === 'object' && route !== null && 'path' in route
+    ? `${method} ${String(route.path)}`
+    : 'no route';
 
 const stackOf = (error: unknown): string | undefined => {
   if (!(error instanceof Error)) return undefined;

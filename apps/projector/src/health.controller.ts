@@ -1,4 +1,5 @@
-import { Controller, Get, ServiceUnavailableException } from '@nestjs/common';
+import { Controller, Get, Header, ServiceUnavailableException } from '@nestjs/common';
+import { METRICS_TYPE, metricsText } from '#platform';
 import { LiveProjection, type Lag } from './projection.js';
 
 /** `parked`: streams that wait, by view; a view for which none waits is left out. */
@@ -16,6 +17,13 @@ export class HealthController {
   @Get('livez')
   live(): { status: 'live' } {
     return { status: 'live' };
+  }
+
+  /** What went wrong, by code and place, as Prometheus reads it. */
+  @Get('metrics')
+  @Header('content-type', METRICS_TYPE)
+  metrics(): string {
+    return metricsText();
   }
 
   /** Ready once it follows the log and knows how far behind each view is. */

@@ -8,6 +8,7 @@ import {
   EventStoreDb,
   JsonCodec,
   LocalKeys,
+  MongoOperations,
   MongoViews,
   MongoViewSwitch,
   MongoViewWriter,
@@ -15,6 +16,7 @@ import {
   SystemClock,
   SystemRandom,
   SystemTimer,
+  TallyKeeper,
 } from '#platform';
 import { LiveProjection } from './projection.js';
 import { ProjectorModule } from './projector.module.js';
@@ -44,6 +46,7 @@ const ports = {
   timer,
 };
 const projection = new LiveProjection(ports);
+const counts = new TallyKeeper({ ...ports, operations: new MongoOperations(mongo) }, 'projector');
 const app = await NestFactory.create(ProjectorModule.on(projection), {
   logger: ['error', 'warn'],
 });
@@ -56,6 +59,7 @@ const end = async (code: number): Promise<void> => {
   timer.after(STOP_MS_MAX, () => process.exit(1));
   await projection.stop();
   await app.close();
+  await counts.stop();
   await Promise.all([store.close(), mongo.close(), keys.close()]);
   process.exit(code);
 };
@@ -73,6 +77,7 @@ process.on('uncaughtException', failed);
 const log = (message: string): void => logger.warn(message);
 const erased = await applyErasures({ store, keys, timer, log, isStopped: () => isEnding });
 await eraseMissing({ ...ports, reading: new MongoViews(mongo, clock, timer) }, erased, log);
+counts.start();
 const { finished } = await projection.start();
 finished.catch(failed);
 await app.listen(config.PROJECTOR_PORT, '127.0.0.1');

@@ -4,7 +4,7 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import { Rejection, type RejectionCode } from '#domain';
-import { Clock, Timer, type AccessClaims, type Cancel } from '#platform';
+import { Clock, tally, Timer, type AccessClaims, type Cancel } from '#platform';
 import type { Emission } from './frames.js';
 import type { Line } from './line.js';
 import { Reader, type Told } from './reader.js';
@@ -53,6 +53,7 @@ export class Connection {
       },
       behind: () => {
         this.behindSinceMs = this.clock.monotonic();
+        tally('undelivered', 'behind', 'socket');
         socket.emit('behind', { v: 1 });
       },
     });
@@ -105,6 +106,7 @@ export class Connection {
 
   /** Says why, and closes. */
   close(code: RejectionCode | 'replaced', message: string): void {
+    tally('undelivered', code, 'socket closed');
     this.closing ??= code;
     this.socket.emit('error', { code, message });
     this.socket.disconnect(true);
@@ -174,6 +176,9 @@ export class Connections implements OnApplicationBootstrap, BeforeApplicationShu
   /** A socket is gone; `reason` is the transport's, where nobody here has closed it. */
   closed(connection: Connection, reason = 'gone'): void {
     this.spans.closed(connection, connection.closing ?? reason);
+    // What was told last may not have arrived; the device asks again when it is back.
+    if (connection.closing === undefined && connection.reader.unacknowledged.length > 0)
+      tally('undelivered', reason, 'socket lost');
     const { userId, deviceId } = connection.reader;
     this.rooms.remove(connection.reader);
     const key = keyOf(userId, deviceId);

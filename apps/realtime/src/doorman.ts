@@ -9,6 +9,7 @@ import {
   limitOf,
   RateLimiter,
   REJECTION_STATUS,
+  tally,
   waitMsOf,
   type AccessClaims,
   type Config,
@@ -49,6 +50,7 @@ const connectError = (error: unknown): Error => {
   const { code, details } =
     error instanceof Rejection ? error : { code: 'unavailable' as const, details: {} };
   const { retryable } = REJECTION_STATUS[code];
+  tally('refused', code, 'handshake');
   return Object.assign(new Error(code), { data: { code, retryable, ...details } });
 };
 

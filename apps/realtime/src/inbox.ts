@@ -1,13 +1,22 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { CommandDoor } from '#commands';
 import { reject, Rejection } from '#domain';
-import { LogUnavailable, Random, REJECTION_STATUS } from '#platform';
+import { LogUnavailable, Random, REJECTION_STATUS, tally } from '#platform';
 import type { Connection } from './connections.js';
 import { Limits } from './limits.js';
 import { Requests, type Answer } from './requests.js';
 
 /** When a client may try again that met an outage of the log. */
 const OUTAGE_RETRY_MS = 500;
+
+/** A refusal as the acknowledgement has it. */
+type Refused = Readonly<{
+  code: string;
+  message: string;
+  retryable: boolean;
+  retryAfterMs?: unknown;
+  details?: object;
+}>;
 
 type Ack = (answer: object) => void;
 
@@ -43,7 +52,9 @@ export class Inbox {
       ack?.({ ok: true, ...answer });
       afterwards?.();
     } catch (error) {
-      ack?.({ ok: false, error: { ...this.#refusalOf(error, traceId), traceId } });
+      const refusal = this.#refusalOf(error, traceId);
+      this.#count(refusal, name);
+      ack?.({ ok: false, error: { ...refusal, traceId } });
     } finally {
       answered();
     }
@@ -71,7 +82,16 @@ export class Inbox {
     return reject('unknown_event', 'There is no such event.');
   }
 
-  #refusalOf(error: unknown, traceId: string): object {
+  /** Counts a refusal, under the event's name if it is one of ours. */
+  #count({ code }: Refused, name: unknown): void {
+    const isOurs =
+      typeof name === 'string' &&
+      (this.commands.takes(name) || this.requests.of(name) !== undefined);
+    const place = isOurs ? `socket ${name}` : 'socket';
+    tally(code === 'internal' ? 'failed' : 'refused', code, place);
+  }
+
+  #refusalOf(error: unknown, traceId: string): Refused {
     if (error instanceof Rejection) {
       const { code, message, details } = error;
       const { retryAfterMs, ...others } = details;

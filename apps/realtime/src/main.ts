@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { Logger } from '@nestjs/common';
 import { openPorts } from '#commands';
-import { readConfig } from '#platform';
+import { readConfig, TallyKeeper } from '#platform';
 import { createRealtimeApp } from './app.js';
 
 /** Ending in order may take this long; then the process ends all the same (invariant V30). */
@@ -11,6 +11,7 @@ const config = readConfig(process.env);
 const { ports, close } = await openPorts(config);
 const app = await createRealtimeApp(ports);
 const logger = new Logger('realtime');
+const counts = new TallyKeeper(ports, 'realtime');
 
 let isEnding = false;
 /** Takes nothing new, brings to the log what waits, and ends. */
@@ -20,6 +21,7 @@ const end = (code: number): void => {
   ports.timer.after(DRAIN_MS_MAX, () => process.exit(code === 0 ? 1 : code));
   app
     .close()
+    .then(() => counts.stop())
     .then(close)
     .then(
       () => process.exit(code),
@@ -40,5 +42,6 @@ for (const event of ['unhandledRejection', 'uncaughtException'] as const)
   });
 
 await app.listen(config.REALTIME_PORT, '127.0.0.1');
+counts.start();
 const address = app.getHttpServer().address();
 process.stdout.write(`ready ${typeof address === 'object' ? address?.port : address}\n`);

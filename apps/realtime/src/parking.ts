@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { PORTS, type Ports } from '#commands';
-import { PARKED, type LogEvent, type Parked } from '#platform';
+import { nameOf, PARKED, tally, type LogEvent, type Parked } from '#platform';
 
 /** Under this name what cannot be delivered is parked, beside the views' own. */
 export const READER = 'realtime';
@@ -55,6 +55,7 @@ export class Parking {
   park({ id: eventId, stream, position, revision, type }: LogEvent, cause: unknown): void {
     if (this.waits({ stream, position })) return;
     this.#streams.set(stream, position);
+    tally('parked', nameOf(cause), READER);
     const error = cause instanceof Error ? cause.message : String(cause);
     const stack = (cause instanceof Error ? (cause.stack ?? '') : '').slice(0, STACK_CHARS_MAX);
     const at = this.ports.clock.iso();

@@ -1,10 +1,12 @@
 import {
   Controller,
   Get,
+  Header,
   Module,
   ServiceUnavailableException,
   type DynamicModule,
 } from '@nestjs/common';
+import { METRICS_TYPE, metricsText } from '#platform';
 import { CommandsModule, type Ports } from '#commands';
 import { Accounts } from './accounts.js';
 import { Connections } from './connections.js';
@@ -34,6 +36,13 @@ export class ReadinessController {
   ready(): object {
     if (this.gateway.isReady) return { status: 'ready', parked: this.parking.count };
     throw new ServiceUnavailableException('The loop does not follow the log yet.');
+  }
+
+  /** What went wrong, by code and place, as Prometheus reads it. */
+  @Get('metrics')
+  @Header('content-type', METRICS_TYPE)
+  metrics(): string {
+    return metricsText();
   }
 
   @Get('livez')

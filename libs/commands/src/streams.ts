@@ -6,6 +6,7 @@ import {
   linked,
   LogUnavailable,
   StaleRevision,
+  tally,
   uuidOf,
   type Appended,
   type NewEvent,
@@ -236,6 +237,7 @@ export class Streams {
     race: number,
     deadlineMs: number,
   ): Promise<void> {
+    tally('retried', 'stale_revision', held.decider.name);
     if (this.ports.clock.monotonic() >= deadlineMs)
       throw new Rejection('unavailable', 'Others write here faster than this; try again.');
     const pauseMs = Math.min(RACE_PAUSE_MS * 2 ** race, RACE_PAUSE_MS_MAX);
@@ -334,6 +336,7 @@ export class Streams {
       } catch (error) {
         const isOver = this.ports.clock.monotonic() + pauseMs >= deadlineMs;
         if (isOver || !(error instanceof LogUnavailable)) throw error;
+        tally('retried', error.name, 'commands');
       }
       await this.ports.timer.sleep(pauseMs);
     }

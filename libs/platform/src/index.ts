@@ -35,6 +35,7 @@ export * from './sealing.js';
 export * from './spans.js';
 export * from './subscription.js';
 export * from './refresh-tokens.js';
+export * from './tallies.js';
 export * from './tokens.js';
 export * from './upcasters.js';
 export * from './uuid.js';

@@ -1,6 +1,7 @@
 import type { Timer } from './clock.js';
 import { LogUnavailable } from './event-store.js';
 import { KeysUnavailable } from './keys.js';
+import { tally } from './tallies.js';
 import { ViewsUnavailable } from './view-writer.js';
 
 /** Wait between attempts (ms), doubled up to the longest. */
@@ -31,6 +32,7 @@ export const waitOut = async <T>(
       return await call();
     } catch (error) {
       if (!isOutage(error) || isStopped()) throw error;
+      tally('retried', error.name, 'outage');
       log(`${error.message} Again in ${wait} ms.`);
       await timer.sleep(wait);
     }

@@ -2,6 +2,7 @@ import { VIEWS, type Event, type Projection, type Recorded } from '#domain';
 import type { Clock } from './clock.js';
 import type { LogEvent } from './event-store.js';
 import { isPlanted } from './planted-bugs.js';
+import { nameOf, tally } from './tallies.js';
 import type { Kept, Parked, ViewWriter } from './view-writer.js';
 
 /** Any read model, its documents and events left open. */
@@ -111,6 +112,7 @@ export class ReadModel {
     if (position <= this.#position || !this.follows(stream)) return;
     if (this.#waits({ stream, position })) return;
     this.#parked.set(stream, position);
+    tally('parked', nameOf(cause), this.name);
     const error = cause instanceof Error ? cause.message : String(cause);
     const stack = (cause instanceof Error ? (cause.stack ?? '') : '').slice(0, STACK_CHARS_MAX);
     const at = this.#ports.clock.iso();

@@ -2,6 +2,7 @@ import type { Cancel, Clock, Random, Timer } from './clock.js';
 import type { Checkpoint, EventStore, LogEvent, Subscriber, Subscription } from './event-store.js';
 import { Inbox, type Consumer } from './inbox.js';
 import { isPlanted } from './planted-bugs.js';
+import { tally } from './tallies.js';
 
 export type { Consumer } from './inbox.js';
 
@@ -155,6 +156,7 @@ class Follower {
     void this.#leave();
     const waitMs = random.integer(Math.min(BACKOFF_MS_MAX, BACKOFF_MS * 2 ** this.#attempts)) + 1;
     this.#attempts += 1;
+    tally('retried', 'subscription', this.#prefixes.join(' '));
     const from = this.#arrived ?? 'the beginning';
     log?.(`The log was lost (${error.message}); again after ${from} in ${waitMs} ms.`);
     this.#cancelRetry = timer.after(waitMs, () => void this.#subscribe());
