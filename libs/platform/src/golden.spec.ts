@@ -4,11 +4,19 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import canonicalize from 'canonicalize';
 import { describe, expect, it } from 'vitest';
-import { EVENT_SCHEMAS, type EventSchema, type Leaf, type ScriptaEvent } from '#domain';
+import {
+  EVENT_SCHEMAS,
+  open,
+  optional,
+  type EventSchema,
+  type Leaf,
+  type ScriptaEvent,
+} from '#domain';
 import { MemoryKeys } from '#testing';
 import { SystemRandom } from './clock.js';
 import type { LogEvent } from './event-store.js';
 import { JsonCodec } from './json-codec.js';
+import { UPCASTERS } from './upcasters.js';
 
 /**
  * Streams as earlier versions wrote them, one file for each version of each event: what a release
@@ -89,16 +97,41 @@ if (process.env['SCRIPTA_WRITE_GOLDEN'] === '1') {
     if (!existsSync(fileOf(type, schema.version))) await write(type, schema);
 }
 
-describe('the golden streams', () => {
-  it.each(schemas)('have %s as the schema now is; a change needs a new version', (type, schema) => {
-    const file = fileOf(type, schema.version);
-    expect(existsSync(file), `SCRIPTA_WRITE_GOLDEN=1 writes ${file}`).toBe(true);
-    expect(read(file).shape, `${type} changed: give it version ${schema.version + 1}`).toBe(
-      shapeHash(schema),
-    );
-  });
+const WRITING = 'SCRIPTA_WRITE_GOLDEN=1 npx vitest run libs/platform/src/golden.spec.ts';
 
-  it.each(readdirSync(FOLDER))('are read as they always were: %s', async (name) => {
+/** What to do about a schema that is not what its golden stream was written by. */
+const changed = (type: string, { version }: EventSchema): string =>
+  [
+    `The schema of ${type} is no longer what version ${version} was, and logs hold that version.`,
+    `1. libs/domain/src/…/events.ts: give ${type} \`version: ${version + 1}\``,
+    `   ({ ...event({…}), version: ${version + 1} }).`,
+    `2. libs/platform/src/upcasters.ts: say under ${type}, ${version} how data of version`,
+    `   ${version} reads as version ${version + 1}.`,
+    `3. ${WRITING}`,
+    `4. Never touch libs/platform/src/golden/${type}.v${version}.json: it is what was stored.`,
+    '5. Deploy readers before writers: docs/how-to/change-an-event.md.',
+  ].join('\n');
+
+/** Upcasters that a type lacks: from each version that there was to the next. */
+const lacking = (type: string, { version }: EventSchema): readonly number[] =>
+  Array.from({ length: version - 1 }, (_, past) => past + 1).filter(
+    (past) => UPCASTERS[type]?.[past] === undefined,
+  );
+
+describe('the golden streams', () => {
+  it.each(schemas)(
+    '[Z19] have %s as the schema now is; a change needs a new version',
+    (type, schema) => {
+      const file = fileOf(type, schema.version);
+      const written = existsSync(file) ? read(file).shape : 'none yet';
+      const what = written === 'none yet' ? `${type}: ${WRITING}` : changed(type, schema);
+      const now = { shape: shapeHash(schema), what: '' };
+      // The reason stands in the comparison that fails.
+      expect({ shape: written, what: written === now.shape ? '' : what }).toEqual(now);
+    },
+  );
+
+  it.each(readdirSync(FOLDER))('[V33] are read as they always were: %s', async (name) => {
     const { event, secret, opened, erased } = read(join(FOLDER, name));
     const keys = new MemoryKeys(new Map([[PERSON, { secret: Buffer.from(secret, 'base64') }]]));
     const codec = new JsonCodec(keys, new SystemRandom());
@@ -107,7 +140,22 @@ describe('the golden streams', () => {
     expect(await dataOf(codec, event)).toEqual(erased);
   });
 
-  it('miss no version that there ever was', () => {
+  it('[Z19] [V33] say what to do about a schema that was changed', () => {
+    for (const [type, schema] of schemas) {
+      const fields = { ...schema.fields, more: optional(open.text) };
+      const other = { ...schema, fields };
+      expect(shapeHash(other)).not.toBe(shapeHash(schema));
+      expect(changed(type, other)).toContain(`version: ${schema.version + 1}`);
+      expect(lacking(type, { ...schema, version: schema.version + 1 })).toEqual([schema.version]);
+    }
+  });
+
+  it('[Z19] [V33] can each be brought up to the version of today', () => {
+    for (const [type, schema] of schemas)
+      expect({ type, lacking: lacking(type, schema) }).toEqual({ type, lacking: [] });
+  });
+
+  it('[V33] miss no version that there ever was', () => {
     for (const [type, { version }] of schemas)
       for (let past = 1; past <= version; past += 1)
         expect(existsSync(fileOf(type, past))).toBe(true);
