@@ -1,15 +1,24 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client';
 import { MongoClient } from 'mongodb';
-import { Scripta } from '#client';
-import { builtPath, PROGRAMS, type PartName } from '../start/programs.js';
+import { z } from 'zod';
+import { builtPath, PROGRAMS, STORES, type PartName } from '../start/programs.js';
 import { Supervised, type Environment } from '../start/supervised.js';
 import { Line } from './line.js';
 import { onScene, type Case, type Outcome } from './outcome.js';
 import { eventually, type Scene } from './scene.js';
+
+const outcome = z.object({
+  faults: z.array(z.string()),
+  recoveryMs: z.number(),
+  note: z.string(),
+});
 
 /** Starts another process of a part beside the one that the platform has. */
 const another = async (
@@ -144,24 +153,31 @@ const poisoning = (seed: number): Promise<Outcome> =>
     return { recoveryMs, note: `${streams.length} kinds, each parked; others go on` };
   });
 
-/** The log's disk is full: a tmpfs of 1 MiB in a mount namespace of its own. */
+const APART = ['--user', '--map-root-user', '--mount', '--kill-child'] as const;
+
+/** Runs a script where mounts are its own: any user may do that on most Linux machines. */
+const apart = (script: string, ...args: readonly string[]) =>
+  promisify(execFile)('unshare', [...APART, 'sh', '-c', script, ...args]);
+
+/** The log's disk is full: a small tmpfs, in a mount namespace of a process of its own. */
 const fullDisk = async (seed: number): Promise<Outcome> => {
-  const allowed = await promisify(execFile)('unshare', [
-    '--user',
-    '--map-root-user',
-    '--mount',
-    'sh',
-    '-c',
-    'mount -t tmpfs -o size=1m none /mnt',
-  ]).then(
-    () => true,
-    () => false,
-  );
-  if (!allowed) return { faults: [], skipped: 'this machine lets nobody mount a small tmpfs' };
-  void seed;
-  void Scripta;
-  void builtPath;
-  return { faults: [] };
+  const dataDir = await mkdtemp(join(tmpdir(), 'scripta-full-'));
+  const mount = 'mount -t tmpfs -o size=64m none "$0"';
+  const log = join(dataDir, STORES['event-store'].folder);
+  try {
+    await mkdir(log);
+    const isAllowed = await apart(mount, log).then(
+      () => true,
+      () => false,
+    );
+    if (!isAllowed) return { faults: [], skipped: 'this machine lets nobody mount a small tmpfs' };
+    const program = [process.execPath, builtPath('tools/faults/full-disk.js')];
+    const script = `${mount} && exec "$1" "$2" "$3" "$4"`;
+    const { stdout } = await apart(script, log, ...program, dataDir, String(seed));
+    return outcome.parse(JSON.parse(stdout));
+  } finally {
+    await rm(dataDir, { recursive: true, force: true });
+  }
 };
 
 /** Faults of the log, of the read models, and of what they hold. */
