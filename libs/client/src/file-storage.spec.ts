@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -82,4 +82,19 @@ it('reads anew what another has written since', async () => {
   await other.close();
   expect(await one.load()).toEqual(new Map([['b', 2]]));
   await one.close();
+});
+
+it('[D14] keeps in memory what the disk refuses, says so, and writes it once it can', async () => {
+  const inside = join(folder, 'inside');
+  const storage = new FileStorage(join(inside, 'client.jsonl'));
+  storage.put('outbox:1', 'first');
+  await expect(storage.flush()).rejects.toThrow(/does not keep/u);
+  storage.put('outbox:2', 'second');
+  await expect(storage.flush()).rejects.toThrow(/does not keep/u);
+  await mkdir(inside);
+  await storage.flush();
+  storage.put('outbox:3', 'third');
+  await storage.close();
+  const kept = await new FileStorage(join(inside, 'client.jsonl')).load();
+  expect([...kept.values()]).toEqual(['first', 'second', 'third']);
 });

@@ -20,12 +20,16 @@ const parse = (text: string): Line[] =>
     }
   });
 
-/** Keeps things in one file of a Node process: a journal of JSON lines, compacted now and then. */
+/**
+ * Keeps things in one file of a Node process: a journal of JSON lines, compacted now and then. What
+ * could not be written (a full disk) is kept in memory and tried again with the next write or `flush`.
+ */
 export class FileStorage implements ScriptaStorage {
   readonly #kept = new Map<string, unknown>();
   #pending: string[] = [];
   #lines = 0;
-  #writing: Promise<void> = Promise.resolve();
+  #writing: Promise<void> | undefined;
+  #failure: unknown;
   #file: FileHandle | undefined;
 
   readonly #lock: FileLock;
@@ -53,10 +57,16 @@ export class FileStorage implements ScriptaStorage {
   readonly put = (key: string, value: unknown): void => {
     this.#keep(key, value);
     this.#pending.push(JSON.stringify(value === undefined ? [key] : [key, value]));
-    if (this.#pending.length === 1) this.#writing = this.#writing.then(() => this.#write());
+    this.#writing ??= Promise.resolve().then(() => this.#writeAll());
   };
 
-  readonly flush = (): Promise<void> => this.#writing;
+  /** Rejects while what was put cannot be written; a later call tries again. */
+  readonly flush = async (): Promise<void> => {
+    await this.#writing;
+    if (this.#failure !== undefined) await (this.#writing ??= this.#writeAll());
+    if (this.#failure !== undefined)
+      throw new Error('The disk does not keep what it was given.', { cause: this.#failure });
+  };
 
   /** Flushes and lets go of the file. */
   readonly close = async (): Promise<void> => {
@@ -71,6 +81,19 @@ export class FileStorage implements ScriptaStorage {
     else this.#kept.set(key, value);
   }
 
+  async #writeAll(): Promise<void> {
+    this.#failure = undefined;
+    try {
+      do await this.#write();
+      while (this.#pending.length > 0);
+    } catch (error) {
+      // The journal's last line may be torn: the next write makes it anew, of all that is kept.
+      this.#lines = Number.POSITIVE_INFINITY;
+      this.#failure = error;
+    }
+    this.#writing = undefined;
+  }
+
   async #write(): Promise<void> {
     const lines = this.#pending;
     this.#pending = [];
@@ -83,9 +106,12 @@ export class FileStorage implements ScriptaStorage {
   async #compact(): Promise<void> {
     const lines = [...this.#kept].map((entry) => `${JSON.stringify(entry)}\n`);
     const draft = await open(`${this.path}.new`, 'w');
-    await draft.appendFile(lines.join(''));
-    await draft.datasync();
-    await draft.close();
+    try {
+      await draft.appendFile(lines.join(''));
+      await draft.datasync();
+    } finally {
+      await draft.close();
+    }
     await rename(`${this.path}.new`, this.path);
     await this.#file?.close();
     this.#file = await open(this.path, 'a');
