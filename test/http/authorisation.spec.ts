@@ -158,6 +158,13 @@ const ROUTES: Readonly<Record<string, Row>> = {
   'DELETE /v1/conversations/{conversationId}/follow': { right: loggedIn, path: ofBroadcast },
   'POST /v1/conversations/{conversationId}/messages': within(inside(), () => ({ text: 'x' })),
   'GET /v1/conversations/{conversationId}/messages': within(inside({ formerMember: 200 })),
+  // Here nobody signs heads, so there is nothing to prove with yet.
+  'GET /v1/log/head': { right: whoever, allowed: 503 },
+  'GET /v1/conversations/{conversationId}/proof': {
+    right: inside({ formerMember: 200 }),
+    path: inGroup,
+    allowed: 503,
+  },
   'GET /v1/conversations/{conversationId}/messages/{messageId}/receipts': {
     right: inside({ member: 403, formerMember: 403 }),
     path: message,

@@ -5,7 +5,13 @@ import { compareCommand } from './compare.js';
 import { badges, deliveries, trace } from './delivered.js';
 import { openLog, type OpenLog } from './log.js';
 import { readOptions, USAGE, type Asked } from './options.js';
-import { verifyCommand, verifyExportCommand, exportCommand } from './proofs.js';
+import {
+  exportCommand,
+  proveCommand,
+  verifyCommand,
+  verifyExportCommand,
+  verifyProofCommand,
+} from './proofs.js';
 import { replayCommand, showCommand, streamsCommand, tailCommand } from './replaying.js';
 import { diffCommand, stateCommand } from './time-travel.js';
 
@@ -21,6 +27,7 @@ const ON_PLATFORM: Readonly<Record<string, (ports: Ports, asked: Asked) => Promi
 const ON_LOG: Readonly<Record<string, (log: OpenLog, asked: Asked) => Promise<void>>> = {
   verify: verifyCommand,
   export: exportCommand,
+  prove: proveCommand,
   streams: streamsCommand,
   replay: replayCommand,
   tail: tailCommand,
@@ -52,6 +59,7 @@ const run = async (): Promise<void> => {
   if (options.help) return console.log(USAGE);
   const asked: Asked = { rest, options, config: readConfig(process.env) };
   if (command === 'verify-export') return verifyExportCommand(asked);
+  if (command === 'verify-proof') return verifyProofCommand(asked);
   if (command in ON_LOG) return withLog(command, asked);
   if (command in ON_PLATFORM) return withPlatform(command, asked);
   console.log(USAGE);

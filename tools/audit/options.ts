@@ -7,12 +7,13 @@ Looks into a log and a running platform: what was said, when, by whom, and that 
 
 Proof
   verify                 the log against every signed head in it
-  verify-export FILE     an export, or the proof of a conversation; needs no platform
+  verify-export FILE     an export of the log; needs no platform
+  verify-proof FILE      the proof of a conversation, JSON or page; needs no platform
     --key K              the public key, or a file with it (default: that of DATA_DIR)
     --heads FILE         heads that were published elsewhere; all must be met
     --chain STREAM       also tells that stream's chain after its last event
-  export --out FILE      the whole log with its heads, for verify-export
-  prove CONVERSATION     a conversation with inclusion proofs; --html for a page
+  export --out FILE      the whole log with its heads, for verify-export (--purpose)
+  prove CONVERSATION     a conversation with inclusion proofs; --html for a page (--purpose)
     --out FILE           where to; default is the terminal
 
 Replay (all of these need --purpose, and are facts of the log themselves)

@@ -1,4 +1,14 @@
-import { keyIdOf, type Checked, type Problem } from '#proof';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { LogProver } from '#platform';
+import {
+  checkProofFile,
+  keyIdOf,
+  pageOf,
+  proofLine,
+  type Checked,
+  type Problem,
+  type ProofChecked,
+} from '#proof';
 import { showProgress } from '../rebuild/progress.js';
 import { recordAccess } from './access.js';
 import { headsIn, keyFor, keyFrom, type OpenLog } from './log.js';
@@ -77,4 +87,51 @@ export const exportCommand = async (log: OpenLog, { options, config }: Asked): P
   } finally {
     end();
   }
+};
+
+/** `prove`: a conversation with inclusion proofs, as JSON or as a page. */
+export const proveCommand = async (log: OpenLog, { rest, options }: Asked): Promise<void> => {
+  const [conversationId] = rest;
+  if (conversationId === undefined) throw new Error('Say of what: prove CONVERSATION.');
+  const stream = `conversation-${conversationId}`;
+  const events = await log.store.read(stream, 0);
+  const to = events.at(-1)?.position ?? 0;
+  await recordAccess(log, { scope: `proof of ${stream}`, from: 0, to }, options);
+  const { onProgress, end } = showProgress(process.stderr);
+  try {
+    const prover = await LogProver.fromLog(log.store, stream, onProgress);
+    if (!prover) throw new Error('No head was signed in this log yet: there is nothing to prove.');
+    const proof = await prover.prove(conversationId, events, log.keys);
+    const line = proofLine(proof);
+    const text = options.html ? pageOf(proof, line) : line;
+    if (options.out === undefined) process.stdout.write(text);
+    else writeFileSync(options.out, text, { flag: 'wx' });
+    const missing = events.length - proof.entries.length;
+    if (missing > 0)
+      console.error(`${missing} entries came after the last head; prove them later.`);
+  } finally {
+    end();
+  }
+};
+
+const tellProof = (checked: ProofChecked): void => {
+  const { entries, opened, sealed, gaps, head, problems } = checked;
+  for (const problem of problems) console.log(`WRONG: ${problem}`);
+  for (const [from, to] of gaps) console.log(`seq ${from} to ${to} are not in the file`);
+  const verdict = problems.length === 0 ? 'PROVEN' : 'NOT proven';
+  console.log(
+    `${verdict}: ${entries} entries, ${opened} with content, ${sealed} by commitment only`,
+  );
+  if (head) console.log(`by the head over ${head.size} leaves, signed ${head.at} by ${head.key}`);
+};
+
+/** `verify-proof`: a conversation's proof, with nothing else at hand. */
+export const verifyProofCommand = ({ rest, options }: Asked): void => {
+  const [file] = rest;
+  if (file === undefined || options.key === undefined)
+    throw new Error('Say which file and whose key: verify-proof FILE --key K.');
+  const checked = checkProofFile(readFileSync(file, 'utf8'), keyFrom(options.key));
+  if (checked.problems.length > 0) process.exitCode = 1;
+  if (options.json) console.log(JSON.stringify(checked));
+  else tellProof(checked);
 };

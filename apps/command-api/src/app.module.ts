@@ -18,6 +18,8 @@ import { Logins } from './logins.js';
 import { MessagesController } from './messages.controller.js';
 import { Myself } from './myself.js';
 import { PeopleController } from './people.controller.js';
+import { Proofs } from './proofs.js';
+import { ProofsController } from './proofs.controller.js';
 import { OneTimeCodes } from './one-time-codes.js';
 import { ProblemFilter } from './problem.filter.js';
 import { Registration } from './registration.js';
@@ -44,6 +46,7 @@ export class AppModule {
         ConversationsController,
         MessagesController,
         CommandsController,
+        ProofsController,
         HealthController,
       ],
       providers: [
@@ -55,6 +58,7 @@ export class AppModule {
         Myself,
         Inbox,
         Transcript,
+        Proofs,
         Deliveries,
         Traces,
         Departures,

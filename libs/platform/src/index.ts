@@ -14,6 +14,7 @@ export * from './leaf-tiles.js';
 export * from './limits.js';
 export * from './links.js';
 export * from './local-keys.js';
+export * from './log-prover.js';
 export * from './memory-event-store.js';
 export * from './memory-views.js';
 export * from './mongodb-client.js';

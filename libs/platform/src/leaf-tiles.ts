@@ -6,8 +6,8 @@ export const LEAF_TILES = 'leaf-tiles';
 /** Hashes of a tile, as in C2SP's tlog-tiles: a power of two, so that a tile is one subtree. */
 export const TILE_HASHES = 256;
 const TILE_LEVELS = Math.log2(TILE_HASHES);
-/** Tiles that a reader keeps, 8 KiB each. */
-const KEPT_TILES_MAX = 1_000;
+/** Tiles that a reader keeps with what is above their hashes, some 50 KiB each. */
+const KEPT_TILES_MAX = 256;
 
 /**
  * A complete subtree's hashes in base64. Level 0 are leaves, with their positions in the log and
@@ -34,15 +34,23 @@ const split = (base64: string): Buffer[] => {
 
 const joined = (hashes: readonly Buffer[]): string => Buffer.concat(hashes).toString('base64');
 
-/** The root over a power of two of hashes. */
-const folded = (hashes: readonly Buffer[]): Buffer => {
-  let row = [...hashes];
-  while (row.length > 1)
-    row = row.flatMap((left, at) => {
-      const right = row[at + 1];
+/** A subtree's rows over hashes, these first; of a row, only nodes that are complete. */
+const rowsOver = (hashes: readonly Buffer[]): readonly (readonly Buffer[])[] => {
+  const rows: (readonly Buffer[])[] = [];
+  for (let row = hashes; row.length > 0;) {
+    rows.push(row);
+    const below = row;
+    row = below.flatMap((left, at) => {
+      const right = below[at + 1];
       return at % 2 === 0 && right ? [nodeOf(left, right)] : [];
     });
-  const [root] = row;
+  }
+  return rows;
+};
+
+/** The root over a power of two of hashes. */
+const folded = (hashes: readonly Buffer[]): Buffer => {
+  const root = rowsOver(hashes).at(-1)?.[0];
   if (!root) throw new Error('There is nothing to fold.');
   return root;
 };
@@ -71,6 +79,9 @@ const rootsBelow = async (
     .filter((tile, at) => tile.index === from + at)
     .map(({ root }) => Buffer.from(root, 'base64'));
 };
+
+const holds = (tile: Tile | undefined, position: number): boolean =>
+  position >= (tile?.first ?? Infinity) && position <= (tile?.last ?? -1);
 
 /** Makes the collection's indexes. */
 export const prepareTiles = (operations: Operations): Promise<void> =>
@@ -137,15 +148,21 @@ export class TileWriter {
   }
 }
 
+type Rows = ReturnType<typeof rowsOver>;
+
 /** The tree over the log as it is kept; what is not in a whole tile yet is given. */
 export class TileReader {
-  readonly #kept = new Map<string, readonly Buffer[]>();
+  readonly #kept = new Map<string, Rows>();
+  readonly #tail: Rows;
+  #positions: Tile | undefined;
 
   constructor(
     private readonly operations: Operations,
     private readonly end: number,
-    private readonly tail: readonly Buffer[],
-  ) {}
+    tail: readonly Buffer[],
+  ) {
+    this.#tail = rowsOver(tail);
+  }
 
   /** Where the last whole tile ends. */
   static async end(operations: Operations): Promise<Omit<TilesEnd, 'leaf'>> {
@@ -156,36 +173,42 @@ export class TileReader {
 
   /** A complete node. Throws when it is not kept. */
   readonly node: NodeSource = async (level, index) => {
-    const width = 2 ** (level % TILE_LEVELS);
-    const from = index * width;
-    const hashes = await this.#hashes(Math.floor(level / TILE_LEVELS), from);
-    const at = from % TILE_HASHES;
-    if (hashes.length < at + width) throw new Error(`No node ${index} at level ${level} is kept.`);
-    return folded(hashes.slice(at, at + width));
+    const row = level % TILE_LEVELS;
+    const width = TILE_HASHES / 2 ** row;
+    const rows = await this.#rows(Math.floor(level / TILE_LEVELS), Math.floor(index / width));
+    const node = rows[row]?.[index % width];
+    if (!node) throw new Error(`No node ${index} at level ${level} is kept.`);
+    return node;
   };
 
-  /** Which leaf the event at a position is. */
+  /** Which leaf the event at a position is; nothing where it is in no whole tile. */
   async indexOf(position: number): Promise<number | undefined> {
+    if (!holds(this.#positions, position)) this.#positions = await this.#tileAt(position);
+    const { index = 0, positions = [] } = this.#positions ?? {};
+    const at = positions.indexOf(position);
+    return at < 0 ? undefined : index * TILE_HASHES + at;
+  }
+
+  async #tileAt(position: number): Promise<Tile | undefined> {
     const [tile] = await this.operations.find<Tile>(LEAF_TILES, {
       filter: { level: 0, first: { $lte: position } },
       sort: { first: -1 },
       limit: 1,
-      fields: ['index', 'positions'],
+      fields: ['index', 'first', 'last', 'positions'],
     });
-    const at = tile?.positions?.indexOf(position) ?? -1;
-    return tile && at >= 0 ? tile.index * TILE_HASHES + at : undefined;
+    return tile;
   }
 
-  async #hashes(level: number, from: number): Promise<readonly Buffer[]> {
-    if (level === 0 && from >= this.end) return this.tail;
-    const index = Math.floor(from / TILE_HASHES);
+  async #rows(level: number, index: number): Promise<Rows> {
+    if (level === 0 && index * TILE_HASHES >= this.end) return this.#tail;
     const id = `${level}:${index}`;
     const known = this.#kept.get(id);
     if (known) return known;
     const tile = await this.operations.get<Tile>(LEAF_TILES, id);
     const hashes = tile ? split(tile.hashes) : await rootsBelow(this.operations, level, index);
+    const rows = rowsOver(hashes);
     if (this.#kept.size >= KEPT_TILES_MAX) this.#kept.clear();
-    this.#kept.set(id, hashes);
-    return hashes;
+    this.#kept.set(id, rows);
+    return rows;
   }
 }

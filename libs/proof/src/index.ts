@@ -1,4 +1,5 @@
 export * from './canonical.js';
+export * from './conversation-proof.js';
 export * from './export-check.js';
 export * from './export-lines.js';
 export * from './heads.js';
@@ -6,3 +7,5 @@ export * from './kept-tree.js';
 export * from './leaves.js';
 export * from './links.js';
 export * from './merkle.js';
+export * from './proof-file.js';
+export * from './proof-page.js';
