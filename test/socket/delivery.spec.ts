@@ -227,13 +227,21 @@ describe('many devices', () => {
     for (const { room, texts } of sent) await expectSame(shown, room, texts);
   });
 
-  it('[abuse 39] take the place of the same device', async () => {
-    const ada = await person('Ada');
-    const token = await tokenOf(ada);
-    const older = await connectBare(platform.url.socket, token);
-    const newer = await connectBare(platform.url.socket, token);
+  it('[T49] [abuse 39] take the place of the same device, and are told each thing once', async () => {
+    const [ada, ben] = [await person('Ada'), await person('Ben')];
+    const conversationId = await groupOf(ada, ben);
+    const older = await bareDevice(ada);
+    const { cursor } = await catchUp(older, null);
+    await ben.client.send(conversationId, 'to the older');
+    await until(() => textsOf(older.facts).length === 1);
+    const newer = await bareDevice(ada, older.token);
     expect(await older.gone).toBe('io server disconnect');
     expect(older.errors).toEqual([expect.objectContaining({ code: 'replaced' })]);
+    const missed = await catchUp(newer, cursor, 200, older.facts.at(-1));
+    await ben.client.send(conversationId, 'to the newer');
+    await until(() => textsOf(newer.facts).length === 1);
+    expect(textsOf(older.facts)).toEqual(['to the older']);
+    expect(textsOf([...missed.facts, ...newer.facts])).toEqual(['to the newer']);
     expect(newer.socket.connected).toBe(true);
     newer.socket.disconnect();
   });
