@@ -16,16 +16,18 @@ const PEOPLE = 4;
 type Victim = Parameters<Platform['kill']>[0];
 
 /** Where each process dies; a process without a point is killed wherever it happens to be. */
-const POINTS: readonly (readonly [Victim, readonly string[]])[] = [
-  ['event-store', ['log.written', 'log.synced']],
-  ['document-store', ['']],
-  ['projector', ['projector.documents-written', 'projector.checkpoint-written']],
+const POINTS: readonly (readonly [Victim, rows: string, readonly string[]])[] = [
+  ['event-store', '[T8]', ['log.written', 'log.synced']],
+  ['document-store', '', ['']],
+  ['projector', '[T5]', ['projector.documents-written', 'projector.checkpoint-written']],
   [
     'command-api',
+    '[T1] [T2] [T3]',
     ['command.validated', 'command.append-sent', 'command.appended', 'command.before-ack'],
   ],
   [
     'realtime',
+    '[T1] [T2] [T3] [T7]',
     [
       'command.validated',
       'command.append-sent',
@@ -194,7 +196,7 @@ const dieAt = async (victim: Victim, point: string, life: number): Promise<void>
   await platform.start(victim);
 };
 
-describe.each(POINTS)('kill -9 of %s under load', (victim, points) => {
+describe.each(POINTS)('kill -9 of %s under load %s', (victim, _rows, points) => {
   it(`[V1] [V3] at ${points.join(', ') || 'any moment'}, and it goes on`, async () => {
     const lives = Math.max(KILLS, points.length);
     for (let life = 0; life < lives; life++) {

@@ -133,7 +133,7 @@ export const CASES: readonly Case[] = (
       'T9',
       'all',
       'kill -9 of all at once',
-      killing('event-store', 'document-store', 'projector', 'command-api', 'realtime'),
+      killing('event-store', 'document-store', 'projector', 'command-api', 'realtime', 'auditor'),
     ],
     ['T10', 'E', 'a torn last write', tearing],
     ['T11', 'C, P, R, E', 'SIGSTOP, SIGCONT', freezing],
