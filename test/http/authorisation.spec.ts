@@ -137,6 +137,7 @@ const ROUTES: Readonly<Record<string, Row>> = {
     right: loggedIn,
     path: ({ people }) => ({ userId: people.owner.userId }),
   },
+  'GET /v1/overview': own(),
   'GET /v1/conversations': own(),
   'POST /v1/conversations': own(loggedIn, () => ({ kind: 'group', name: 'x', members: [] })),
   'GET /v1/conversations/{conversationId}': within(inside()),

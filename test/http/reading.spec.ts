@@ -63,7 +63,7 @@ describe('history', () => {
     expect(between.items?.map(({ seq }) => seq)).toEqual([4, 5]);
   });
 
-  it('[V7] shows one’s own message by its position, or says that it lags', async () => {
+  it('[V7] [Z18] shows one’s own message by its position, or says that it lags', async () => {
     const { ada } = await three();
     const room = await start(ada);
     const { position } = await say(room, ada, 'Here I am');

@@ -17,6 +17,8 @@ import { KeysController } from './keys.controller.js';
 import { Logins } from './logins.js';
 import { MessagesController } from './messages.controller.js';
 import { Myself } from './myself.js';
+import { Overview } from './overview.js';
+import { OverviewController } from './overview.controller.js';
 import { PeopleController } from './people.controller.js';
 import { Proofs } from './proofs.js';
 import { ProofsController } from './proofs.controller.js';
@@ -44,6 +46,7 @@ export class AppModule {
         KeysController,
         PeopleController,
         ConversationsController,
+        OverviewController,
         MessagesController,
         CommandsController,
         ProofsController,
@@ -59,6 +62,7 @@ export class AppModule {
         Inbox,
         Transcript,
         Proofs,
+        Overview,
         Deliveries,
         Traces,
         Departures,

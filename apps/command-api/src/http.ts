@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { HttpException, type LogLevel } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
+import compression from 'compression';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import type { Ports } from '#commands';
 import type { CodeSender } from '#platform';
@@ -100,6 +101,13 @@ const guarded = ({ path }: Request, response: Response, next: NextFunction): voi
   next();
 };
 
+/**
+ * Pages of conversations are packed for who takes it packed. What carries secrets is not: its
+ * length would tell of it where a caller chooses a part of it (BREACH).
+ */
+const isPage = ({ method, path }: Request): boolean =>
+  method === 'GET' && /^\/v1\/(?:overview|conversations)/u.test(path);
+
 const knownMethod = ({ method }: Request, response: Response, next: NextFunction): void => {
   if (METHODS.has(method)) return next();
   response.set('Allow', [...METHODS].join(', '));
@@ -131,7 +139,7 @@ export const createHttpApp = async (
     response.set('X-Request-Id', trace);
     next();
   });
-  app.use(guarded, knownMethod, jsonBody);
+  app.use(guarded, knownMethod, compression({ filter: isPage }), jsonBody);
   describeAt(app, ports.config.PUBLIC_URL);
   return app;
 };

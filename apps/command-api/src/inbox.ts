@@ -38,6 +38,22 @@ type Staying = Place & Readonly<{ role: NonNullable<MemberView['role']> }>;
 
 const isIn = (place: Place): place is Staying => place.role !== undefined;
 
+type Ranked = Readonly<{ view: Stored<ConversationView>; rank: number }>;
+
+const rankOf = (
+  { _id, number }: Stored<ConversationView>,
+  open: string | undefined,
+  readNumber: number,
+): number => {
+  if (_id === open) return 0;
+  return number > readNumber ? 1 : 2;
+};
+
+const isAfter = ({ view, rank }: Ranked, cursor: string): boolean => {
+  const [shownRank = 0, shownPosition = 0] = cursor.split('.').map(Number);
+  return rank > shownRank || (rank === shownRank && view.position < shownPosition);
+};
+
 /** The conversations a person is in, with what is new in them. */
 @Injectable()
 export class Inbox {
@@ -53,6 +69,49 @@ export class Inbox {
     const items = await this.#items(userId, shown, places);
     const last = shown.at(-1);
     return newest.length > limit && last ? { items, cursor: String(last.position) } : { items };
+  }
+
+  /**
+   * A page by what matters: the open conversation, those with something unread, the others; each by
+   * activity. The cursor is rank and place of the last one shown.
+   */
+  async ranked(
+    userId: string,
+    {
+      limit,
+      open,
+      cursor = '',
+    }: Readonly<{
+      limit: number;
+      open?: string | undefined;
+      cursor?: string | undefined;
+    }>,
+  ): Promise<Page<InboxItem>> {
+    const { places, views } = await this.#current(userId);
+    const read = await this.#readNumbers(userId, views);
+    const ranked = views
+      .map((view) => ({ view, rank: rankOf(view, open, read.get(view._id) ?? 0) }))
+      .filter((one) => cursor === '' || isAfter(one, cursor))
+      .toSorted((one, other) => one.rank - other.rank || other.view.position - one.view.position);
+    const shown = ranked.slice(0, limit);
+    const items = await this.#items(
+      userId,
+      shown.map(({ view }) => view),
+      places,
+    );
+    const last = shown.at(-1);
+    return ranked.length > limit && last
+      ? { items, cursor: `${last.rank}.${last.view.position}` }
+      : { items };
+  }
+
+  async #readNumbers(
+    userId: string,
+    views: readonly Stored<ConversationView>[],
+  ): Promise<ReadonlyMap<string, number>> {
+    const keys = views.map(({ _id }) => memberKey(_id, userId));
+    const marks = await this.views.get<ReceiptView>('receipts', keys);
+    return new Map(marks.map((mark) => [mark.conversationId, mark.readNumber]));
   }
 
   /** One of them; `not_found` for who is not in it. */

@@ -78,6 +78,11 @@ export class Delivery {
     });
   }
 
+  /** The last place in the log that was handled; -1 before the first. */
+  get position(): number {
+    return this.#position;
+  }
+
   /** Takes over where an earlier run stood. */
   restore(kept: ReadonlyMap<string, unknown>): void {
     const standing = kept.get(CURSOR_KEY);

@@ -217,6 +217,21 @@ export type Person = Readonly<{
 /** A member of a conversation. */
 export type Member = Readonly<{ userId: string; role: Role | 'follower'; joinedAt: string }>;
 
+/** A conversation with its end and its people. */
+export type OverviewItem = ConversationItem &
+  Readonly<{ recent: PageOf<Fact>; people: PageOf<Member> }>;
+
+/** How much of an overview: conversations of a page, and of each so many facts and members. */
+export type OverviewQuery = Readonly<{
+  /** The conversation that is on the screen comes first. */
+  open?: string;
+  limit?: number;
+  facts?: number;
+  members?: number;
+  cursor?: string;
+  minPosition?: string;
+}>;
+
 /** A stretch of a conversation, by seq; both ends are left out. */
 export type Range = Readonly<{
   before?: number;

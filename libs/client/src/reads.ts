@@ -1,9 +1,20 @@
-import type { ConversationItem, Fact, Member, PageOf, Person, Range } from './protocol.js';
+import type {
+  ConversationItem,
+  Fact,
+  Member,
+  OverviewItem,
+  OverviewQuery,
+  PageOf,
+  Person,
+  Range,
+} from './protocol.js';
 import type { Query, Rest } from './rest.js';
 
 /** What a client reads over REST. Each read may wait for a place of the log by `minPosition`. */
 export abstract class Reads {
   protected abstract get rest(): Rest;
+  /** The last place in the log that was handled live; -1 before the first. */
+  protected abstract get reached(): number;
   /** Facts of a conversation were read from its history. */
   protected abstract read(facts: readonly Fact[]): void;
 
@@ -18,6 +29,23 @@ export abstract class Reads {
   /** A page of the conversation list, newest first. */
   conversations(query: Query = {}): Promise<PageOf<ConversationItem>> {
     return this.rest.get('/v1/conversations', query);
+  }
+
+  /**
+   * What a device that knows nothing shows first, page by page: the open conversation, those with
+   * something unread, the others by activity; of each its members and its latest facts. Once
+   * connected, nothing is missing between these and what comes live; what is in both has one `seq`.
+   */
+  async *overview(asked: OverviewQuery = {}): AsyncGenerator<readonly OverviewItem[]> {
+    let next = asked.cursor;
+    do {
+      const minPosition = asked.minPosition ?? (this.reached < 0 ? undefined : `${this.reached}`);
+      const query = { ...asked, minPosition, cursor: next };
+      const page = await this.rest.get<PageOf<OverviewItem>>('/v1/overview', query);
+      for (const { recent } of page.items) this.read(recent.items);
+      yield page.items;
+      next = page.cursor;
+    } while (next !== undefined);
   }
 
   conversation(conversationId: string, query: Query = {}): Promise<ConversationItem> {

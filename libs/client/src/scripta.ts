@@ -1,4 +1,5 @@
 import { Account } from './account.js';
+import { sentOf, startedOf } from './accepted.js';
 import { Delivery } from './delivery.js';
 import { Emitter } from './emitter.js';
 import { closed, inUse, ScriptaError } from './errors.js';
@@ -117,6 +118,10 @@ export class Scripta extends Reads {
 
   protected override read(facts: readonly Fact[]): void {
     this.#delivery.chains.read(facts);
+  }
+
+  protected override get reached(): number {
+    return this.#delivery.position;
   }
 
   protected override get rest(): Rest {
@@ -248,10 +253,7 @@ export class Scripta extends Reads {
     text: string,
     { id }: Readonly<{ id?: string }> = {},
   ): Promise<Sent> {
-    const accepted = await this.#command('message.send', { conversationId, text }, id);
-    // The data of an accepted message is as the protocol says.
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    return { ...accepted.data, ...rest(accepted) } as Sent;
+    return sentOf(await this.#command('message.send', { conversationId, text }, id));
   }
 
   /** Begins a group; the same id again finds the same group. */
@@ -390,11 +392,3 @@ export class Scripta extends Reads {
     this.#emitter.emit('state', next === 'over' ? 'closed' : 'connecting');
   }
 }
-
-const rest = ({ position, duplicate }: Accepted) => ({ position, duplicate });
-
-const startedOf = ({ data, position }: Accepted): Started => ({
-  conversationId: String(data['conversationId']),
-  seq: Number(data['seq']),
-  position,
-});
