@@ -13,7 +13,7 @@ ${CASES.map(({ row, who, fault }) => `  ${row.padEnd(4)} ${who.padEnd(11)} ${fau
 
   ROW       only these rows, for example T29
   --seed N  what moments and delays are drawn from; printed
-  --write   writes the table to docs/reference/faults.md (of all rows)
+  --write   writes these rows into the table of docs/reference/faults.md; others stay
   --json    ends with one JSON object on a line
 
 Exit code 1 if anything is off.`;
@@ -44,18 +44,26 @@ const secondsOf = ({ recoveryMs }: Outcome): string =>
 const line = ({ case: { row, who, fault }, outcome, load }: Result): string =>
   `| ${[row, who, fault, verdictOf(outcome), secondsOf(outcome), outcome.note ?? '', load.toFixed(1)].join(' | ')} |`;
 
-const tableOf = (results: readonly Result[]): string =>
+const tableOf = (lines: readonly string[]): string =>
   [
     '| Row | Who | Fault | Result | Recovery (s) | How | Load |',
     '| --- | --- | ----- | ------ | ------------ | --- | ---- |',
-    ...results.map(line),
+    ...lines,
   ].join('\n');
+
+/** Row and fault, by which a line of the table is found again. */
+const keyOf = (tableLine: string): string => {
+  const [, row = '', , fault = ''] = tableLine.split('|');
+  return `${row.trim()} ${fault.trim()}`;
+};
 
 const write = async (results: readonly Result[]): Promise<void> => {
   const text = await readFile(REFERENCE, 'utf8');
   const [before = '', rest = ''] = text.split(BEGIN);
-  const after = rest.split(END)[1] ?? '';
-  await writeFile(REFERENCE, `${before}${BEGIN}\n\n${tableOf(results)}\n\n${END}${after}`);
+  const [old = '', after = ''] = rest.split(END);
+  const lines = new Map([...old.split('\n'), ...results.map(line)].map((one) => [keyOf(one), one]));
+  const kept = CASES.flatMap(({ row, fault }) => lines.get(`${row} ${fault}`) ?? []);
+  await writeFile(REFERENCE, `${before}${BEGIN}\n\n${tableOf(kept)}\n\n${END}${after}`);
 };
 
 const tryAll = async (wanted: readonly Case[], seed: number): Promise<readonly Result[]> => {
@@ -100,7 +108,7 @@ const run = async (): Promise<number> => {
       load,
     }));
     console.log(JSON.stringify({ seed, rows }));
-  } else console.log(tableOf(results));
+  } else console.log(tableOf(results.map(line)));
   return results.every(({ outcome }) => outcome.faults.length === 0) ? 0 : 1;
 };
 
