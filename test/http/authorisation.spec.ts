@@ -103,6 +103,15 @@ const ROUTES: Readonly<Record<string, Row>> = {
   'GET /v1/me/preferences': own(),
   'PATCH /v1/me/preferences': own(loggedIn, () => ({ theme: 'dark' })),
   'PUT /v1/me/username': own(loggedIn, () => ({ username: `n${randomUUID().slice(0, 8)}` })),
+  'POST /v1/me/exports': own(loggedIn),
+  'GET /v1/me/exports/{exportId}': {
+    right: (caller) => (WITHOUT_TOKEN.has(caller) ? 401 : 404),
+    path: () => ({ exportId: randomUUID() }),
+  },
+  'GET /v1/me/exports/{exportId}/download': {
+    right: (caller) => (WITHOUT_TOKEN.has(caller) ? 401 : 404),
+    path: () => ({ exportId: randomUUID() }),
+  },
   'GET /v1/me/blocks': own(),
   'PUT /v1/me/blocks/{userId}': {
     right: loggedIn,

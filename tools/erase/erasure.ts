@@ -24,6 +24,7 @@ import {
   isSealedFor,
   pagesOf,
   streamsOf,
+  untilCaughtUp,
   uuidOf,
   type LogEvent,
   type ViewSwitch,
@@ -37,6 +38,9 @@ import { scanFolder } from './raw-scan.js';
 const SAMPLES_MAX = 20;
 /** A text this long is hardly somebody else's too (characters). */
 const SAMPLE_CHARS_MIN = 16;
+
+/** How long the read models may be behind the log before it is given up until another time (ms). */
+const CAUGHT_UP_MS_MAX = 60_000;
 
 /** What an erasure stands on. */
 export type ErasurePorts = Ports & Readonly<{ writer: ViewWriter; switching: ViewSwitch }>;
@@ -83,6 +87,9 @@ export class Erasure {
   async run(order: Order): Promise<Certificate> {
     const { ports } = this;
     const began = ports.clock.monotonic();
+    // Where they have said something is known from the read models.
+    const known = { store: ports.store, reading: ports.views };
+    await untilCaughtUp(known, CAUGHT_UP_MS_MAX);
     const seen = await this.#look(order.userId);
     const ordered = await this.#order(order, seen);
     crashPoint('erase.ordered');
@@ -92,6 +99,7 @@ export class Erasure {
     await ports.timer.sleep(ports.keys.forgottenWithinMs);
     const claims = await this.#end(order, ordered);
     this.onStep('folding the read models again');
+    await untilCaughtUp(known, CAUGHT_UP_MS_MAX);
     const views = await eraseFromViews(
       { ...ports, reading: ports.views, views: ports.switching },
       order.userId,

@@ -10,6 +10,8 @@ import { ConversationsController } from './conversations.controller.js';
 import { Departures } from './departures.js';
 import { Deliveries } from './deliveries.js';
 import { DevicesController } from './devices.controller.js';
+import { ExportsController } from './exports.controller.js';
+import { Exports } from './exports.js';
 import { Freshness } from './freshness.js';
 import { HealthController } from './health.controller.js';
 import { Inbox } from './inbox.js';
@@ -42,6 +44,7 @@ export class AppModule {
       controllers: [
         SignInController,
         AccountController,
+        ExportsController,
         DevicesController,
         KeysController,
         PeopleController,
@@ -64,6 +67,7 @@ export class AppModule {
         Proofs,
         Overview,
         Deliveries,
+        Exports,
         Traces,
         Departures,
         Freshness,

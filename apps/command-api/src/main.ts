@@ -10,6 +10,7 @@ import {
   TallyKeeper,
 } from '#platform';
 import { offerDevelopmentKey } from './development-key.js';
+import { Exports } from './exports.js';
 import { Departures } from './departures.js';
 import { createHttpApp } from './http.js';
 
@@ -26,6 +27,7 @@ const app = await createHttpApp(
 const counts = new TallyKeeper(ports, 'command-api');
 const policies = app.get(PolicyRunner);
 const departures = app.get(Departures);
+const exports = app.get(Exports);
 
 const logger = new Logger('command-api');
 
@@ -36,7 +38,7 @@ const end = async (code: number): Promise<void> => {
   isEnding = true;
   ports.timer.after(STOP_MS_MAX, () => process.exit(1));
   try {
-    await Promise.all([policies.stop(), departures.stop()]);
+    await Promise.all([policies.stop(), departures.stop(), exports.stop()]);
     await app.close();
     await counts.stop();
     await close();
@@ -60,5 +62,6 @@ await offerDevelopmentKey(ports);
 await app.listen(config.COMMAND_API_PORT, '127.0.0.1');
 policies.start([releaseClaims]);
 departures.start();
+void exports.start();
 counts.start();
 process.stdout.write(`ready ${new URL(await app.getUrl()).port}\n`);

@@ -13,6 +13,7 @@ export type CrashPoint =
   | 'command.before-ack'
   | 'projector.documents-written'
   | 'projector.checkpoint-written'
+  | 'export.stream'
   | 'erase.ordered'
   | 'erase.key-destroyed'
   | 'erase.views-done'

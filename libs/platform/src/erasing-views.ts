@@ -9,7 +9,7 @@ import { QUERIES } from './queries.js';
 import { PROJECTIONS, type AnyProjection } from './read-model.js';
 import { isSealed } from './sealing.js';
 import { whileHeld } from './view-holds.js';
-import type { Kept, ViewSwitch, ViewWriter } from './view-writer.js';
+import { ViewsUnavailable, type Kept, type ViewSwitch, type ViewWriter } from './view-writer.js';
 import type { Views } from './views.js';
 
 /** Events of a stream read at once, and documents written at once. */
@@ -56,6 +56,18 @@ export const streamsOf = async (reading: Views, subject: string): Promise<readon
     `user-${subject}`,
     ...places.map(({ conversationId }) => `conversation-${conversationId}`),
   ];
+};
+
+/** Resolves once the read models hold what the log now holds; throws where they do not get there. */
+export const untilCaughtUp = async (
+  { store, reading }: Pick<ErasingPorts, 'store' | 'reading'>,
+  withinMs: number,
+): Promise<void> => {
+  const prefixes = [...new Set(PROJECTIONS.flatMap(({ streams }) => streams))];
+  const names = PROJECTIONS.map(({ name }) => name);
+  const head = await store.head(prefixes);
+  if (!head || (await reading.reached(names, head.position, withinMs))) return;
+  throw new ViewsUnavailable('The read models are behind the log; try again when they hold it.');
 };
 
 /** The events of a stream after a revision, page by page, up to a position. */

@@ -129,6 +129,14 @@ export const LIMITS = {
     isStrict: true,
     onStoreDown: 'closed',
   },
+  exports: {
+    per: 'person',
+    protects: 'the log from a person who has all of their data written down again and again',
+    burst: 3,
+    fillS: 86_400,
+    isStrict: true,
+    onStoreDown: 'closed',
+  },
 } as const satisfies Readonly<Record<string, Row>>;
 
 /** The name of a limit. */
