@@ -8,6 +8,7 @@ import { readOptions, USAGE, type Asked } from './options.js';
 import {
   exportCommand,
   proveCommand,
+  resealCommand,
   verifyCommand,
   verifyExportCommand,
   verifyProofCommand,
@@ -21,6 +22,7 @@ const ON_PLATFORM: Readonly<Record<string, (ports: Ports, asked: Asked) => Promi
   trace: (ports, { rest, options }) => trace(ports, rest[0] ?? '', options),
   badges: (ports, { options }) => badges(ports, options),
   compare: compareCommand,
+  reseal: resealCommand,
 };
 
 /** Commands on any log. */

@@ -15,6 +15,7 @@ Proof
   export --out FILE      the whole log with its heads, for verify-export (--purpose)
   prove CONVERSATION     a conversation with inclusion proofs; --html for a page (--purpose)
     --out FILE           where to; default is the terminal
+  reseal                 the tree anew, after a backup was restored on purpose (--purpose)
 
 Replay (all of these need --purpose, and are facts of the log themselves)
   streams                streams in the order of their beginning

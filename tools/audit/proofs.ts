@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { LogProver } from '#platform';
+import type { Ports } from '#commands';
+import { LEAF_TILES, LogProver } from '#platform';
 import {
   checkProofFile,
   keyIdOf,
@@ -134,4 +135,19 @@ export const verifyProofCommand = ({ rest, options }: Asked): void => {
   if (checked.problems.length > 0) process.exitCode = 1;
   if (options.json) console.log(JSON.stringify(checked));
   else tellProof(checked);
+};
+
+/**
+ * `reseal`: after a backup was restored on purpose, the auditor hashes the log anew. It signs again
+ * only if the log still begins with what the heads in it cover.
+ */
+export const resealCommand = async (
+  { store, codec, operations }: Ports,
+  { options }: Asked,
+): Promise<void> => {
+  const scope = 'the tree over the log is made anew';
+  const log = { store, codec, keys: undefined, close: () => Promise.resolve() };
+  await recordAccess(log, { scope, from: 0, to: -1 }, { ...options, open: false });
+  await operations.clear(LEAF_TILES, {});
+  console.log('The tree is made anew once the auditor is started again.');
 };
