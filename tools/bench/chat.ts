@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { builtPath } from '../start/programs.js';
 import { startPlatform, type Platform } from '../start/platform.js';
 import { percentilesMs, rounded, type Figures, type Measured, type Scale } from './figures.js';
+import { Logins } from './logins.js';
 import type { Load, Order, Outcome, Report, Seat } from './load.js';
 import { watch, type Usage } from './machine.js';
 import { caughtUp, lagOf, Population, type Person, BENCH_SETTINGS } from './population.js';
@@ -16,8 +17,13 @@ const QUICK_MEASURED_S = 3;
 /** Every message says this: 100 characters, near the mean of real chat. */
 const TEXT = 'What is written remains. '.repeat(4);
 
-/** Who talks, in rooms of how many, and how fast. */
-export type Chat = Readonly<{ people: number; room: number; ratePerS?: number }>;
+/** Who talks, in rooms of how many, how fast; and how many others log in meanwhile. */
+export type Chat = Readonly<{
+  people: number;
+  room: number;
+  ratePerS?: number;
+  loginsPerS?: number;
+}>;
 
 /** The generator, in a process of its own. */
 export class Generator {
@@ -109,7 +115,11 @@ const faultsOf = (outcome: Outcome, lagMs: number, platform: Platform): readonly
   ];
 };
 
-const measured = async (platform: Platform, load: Load): Promise<Measured> => {
+const measured = async (
+  platform: Platform,
+  load: Load,
+  loginsPerS: number | undefined,
+): Promise<Measured> => {
   const generator = new Generator();
   try {
     generator.tell({ kind: 'connect', load });
@@ -117,14 +127,16 @@ const measured = async (platform: Platform, load: Load): Promise<Measured> => {
     const began = generator.hears('began');
     generator.tell({ kind: 'talk' });
     await began;
+    const logins = loginsPerS === undefined ? undefined : new Logins(platform, loginsPerS);
     const watching = watch({ ...pidsOf(platform), generator: generator.pid });
     await generator.hears('ended');
     const usage = watching();
+    const ofLogins = await logins?.end();
     // Asked for now, before anything can be caught up with.
     const lag = lagOf(platform);
     const { outcome } = await generator.hears('outcome');
     const { lagMs } = await lag;
-    const figures = { ...figuresOf(outcome, usage), lagMs: Math.round(lagMs) };
+    const figures = { ...figuresOf(outcome, usage), ...ofLogins, lagMs: Math.round(lagMs) };
     return { figures, faults: faultsOf(outcome, lagMs, platform) };
   } finally {
     generator.end();
@@ -144,14 +156,15 @@ export const benchChat = async (chat: Chat, { isQuick }: Scale): Promise<Measure
     const conversations = await population.rooms(roomsOf(people, chat.room), kind);
     await population.close();
     await caughtUp(platform);
-    return await measured(platform, {
+    const load: Load = {
       socketUrl: platform.urls.socket,
       seats: seated(people, chat, conversations),
       text: TEXT,
       ...(chat.ratePerS === undefined ? {} : { ratePerS: chat.ratePerS }),
       warmUpS: isQuick ? QUICK_WARM_UP_S : WARM_UP_S,
       seconds: isQuick ? QUICK_MEASURED_S : MEASURED_S,
-    });
+    };
+    return await measured(platform, load, chat.loginsPerS);
   } finally {
     await platform.stop();
   }

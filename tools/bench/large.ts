@@ -8,8 +8,6 @@ import { median, rounded, type Figures, type Measured, type Scale } from './figu
 import { residentKiBOf, watch } from './machine.js';
 import { caughtUp, Population, type Person, BENCH_SETTINGS } from './population.js';
 
-/** Idle connections, and the conversations of each person. */
-const IDLE_CONNECTIONS = 2_000;
 const IDLE_CONVERSATIONS = 20;
 const IDLE_ROOM = 10;
 /** Memory is looked at this often, for this long (ms); the least counts, for garbage is not held. */
@@ -91,43 +89,46 @@ const leastResidentKiB = async (pid: number, looks: number): Promise<number> => 
 };
 
 /** Memory of the socket door per connection that says nothing. */
-export const benchIdle = ({ isQuick }: Scale): Promise<Measured> =>
-  onPlatform(async (platform, population) => {
-    const count = isQuick ? 100 : IDLE_CONNECTIONS;
-    const people = await population.people(count);
-    const seats = people.map(({ userId, token }) => ({
-      userId,
-      token,
-      conversations: [] as string[],
-    }));
-    for (let round = 0; round < IDLE_CONVERSATIONS; round += 1) {
-      // Others every round: neighbours at a distance that grows.
-      const order = people.toSorted(
-        (one, other) => (people.indexOf(one) % (round + 1)) - (people.indexOf(other) % (round + 1)),
-      );
-      await population.rooms(roomsOf(order, IDLE_ROOM), 'group');
-    }
-    await caughtUp(platform);
-    const pid = platform.parts.get('realtime')?.pid ?? 0;
-    const looks = isQuick ? 2 : MEMORY_LOOKS;
-    const before = await leastResidentKiB(pid, looks);
-    const generator = new Generator();
-    try {
-      const load = { socketUrl: platform.urls.socket, seats, text: '', warmUpS: 0, seconds: 0 };
-      generator.tell({ kind: 'connect', load });
-      await generator.hears('connected');
-      const after = await leastResidentKiB(pid, looks);
-      const figures = {
-        kibPerConnection: rounded((after - before) / count),
-        connections: count,
-        beforeMib: rounded(before / 1_024),
-        afterMib: rounded(after / 1_024),
-      };
-      return { figures, faults: [] };
-    } finally {
-      generator.end();
-    }
-  });
+export const benchIdle =
+  (connections: number) =>
+  ({ isQuick }: Scale): Promise<Measured> =>
+    onPlatform(async (platform, population) => {
+      const count = isQuick ? 100 : connections;
+      const people = await population.people(count);
+      const seats = people.map(({ userId, token }) => ({
+        userId,
+        token,
+        conversations: [] as string[],
+      }));
+      for (let round = 0; round < IDLE_CONVERSATIONS; round += 1) {
+        // Others every round: neighbours at a distance that grows.
+        const order = people
+          .map((person, at) => ({ person, at: at % (round + 1) }))
+          .toSorted((one, other) => one.at - other.at)
+          .map(({ person }) => person);
+        await population.rooms(roomsOf(order, IDLE_ROOM), 'group');
+      }
+      await caughtUp(platform);
+      const pid = platform.parts.get('realtime')?.pid ?? 0;
+      const looks = isQuick ? 2 : MEMORY_LOOKS;
+      const before = await leastResidentKiB(pid, looks);
+      const generator = new Generator();
+      try {
+        const load = { socketUrl: platform.urls.socket, seats, text: '', warmUpS: 0, seconds: 0 };
+        generator.tell({ kind: 'connect', load });
+        await generator.hears('connected');
+        const after = await leastResidentKiB(pid, looks);
+        const figures = {
+          kibPerConnection: rounded((after - before) / count),
+          connections: count,
+          beforeMib: rounded(before / 1_024),
+          afterMib: rounded(after / 1_024),
+        };
+        return { figures, faults: [] };
+      } finally {
+        generator.end();
+      }
+    });
 
 const post = async (url: string, { token }: Person): Promise<number> => {
   const beganMs = performance.now();

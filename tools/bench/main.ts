@@ -44,6 +44,17 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     room: 2,
     ratePerS: 500,
   }),
+  'open-200-group50': chat('200 messages/s in groups of 50', {
+    people: 200,
+    room: 50,
+    ratePerS: 200,
+  }),
+  logins: chat('200 messages/s, and 50 logins/s by code beside them', {
+    people: 200,
+    room: 2,
+    ratePerS: 200,
+    loginsPerS: 50,
+  }),
   'closed-direct': chat('as fast as it goes, 200 people two by two', { people: 200, room: 2 }),
   'closed-group10': chat('as fast as it goes, 200 people in groups of 10', {
     people: 200,
@@ -57,7 +68,12 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   'idle-memory': {
     what: '2,000 idle connections with 20 conversations each',
     repeats: 1,
-    run: benchIdle,
+    run: benchIdle(2_000),
+  },
+  'idle-memory-10000': {
+    what: 'the same with 10,000',
+    repeats: 1,
+    run: benchIdle(10_000),
   },
   growth: {
     what: 'a message, and the first of a cold process, at 1,000 to 1,000,000 of history',
