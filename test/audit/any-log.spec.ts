@@ -4,9 +4,10 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ACCESS_STREAM } from '#domain';
 import { EventStoreDb, JsonCodec, SystemRandom, type NewEvent } from '#platform';
-import { chatterOf, logged, MemoryKeys, Platform } from '#testing';
-import { auditing, rows } from './auditor.js';
+import { chatterOf, logged, MemoryKeys, Platform, until } from '#testing';
+import { auditing, following, rows } from './auditor.js';
 
 const PURPOSE = ['--purpose', 'to see', '--json'];
 const SEED = 5;
@@ -48,6 +49,22 @@ describe('a log without a platform', () => {
     expect(events).toHaveLength(length);
     const [state] = rows(await audit('state', stream, ...PURPOSE));
     expect(state).toMatchObject({ seq: length - 1, missing: 0 });
+  });
+
+  it('[Z1] [Z16] is followed from now on, which is written down before anything is shown', async () => {
+    const before = (await store.read(ACCESS_STREAM, 0)).length;
+    const coming = [foreign('Coming'), foreign('Coming'), foreign('Coming')];
+    const lines = await following(server.settings, ['--stream', 'coming-*', ...PURPOSE], {
+      lines: coming.length,
+      begun: async () => {
+        await until(async () => (await store.read(ACCESS_STREAM, 0)).length > before);
+        for (const event of coming) await store.append('coming-stream', 'any', [event]);
+      },
+    });
+    const shown = lines.map((line) => (JSON.parse(line) as { id: string }).id);
+    expect(shown).toEqual(coming.map(({ id }) => id));
+    const [access] = (await store.read(ACCESS_STREAM, before)).map(({ data }) => data);
+    expect(access).toMatchObject({ scope: 'stream coming-*', to: -1, content: 'sealed' });
   });
 
   it('[Z2] that nobody has signed says so', async () => {

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Platform } from '#testing';
 
@@ -27,4 +27,27 @@ export const rows = ({ output, errors }: Run): unknown[] => {
     .trim()
     .split('\n')
     .map((line): unknown => JSON.parse(line));
+};
+
+/** Follows the log with the tool until enough was told; gives the lines. */
+export const following = async (
+  settings: Platform['settings'],
+  args: readonly string[],
+  { lines, begun }: Readonly<{ lines: number; begun: () => Promise<void> }>,
+): Promise<readonly string[]> => {
+  const env = { PATH: process.env['PATH'], ...settings };
+  const child = spawn(process.execPath, [AUDIT, 'tail', ...args], { env });
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  let told = '';
+  const enough = new Promise<void>((resolve) => {
+    child.stdout.on('data', (bytes: Buffer) => {
+      told += bytes.toString();
+      if (told.split('\n').length > lines) resolve();
+    });
+  });
+  await begun();
+  await Promise.race([enough, ended]);
+  child.kill('SIGTERM');
+  await ended;
+  return told.trim().split('\n');
 };
