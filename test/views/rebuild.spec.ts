@@ -76,6 +76,40 @@ describe(`rebuilt read models (seed ${SEED})`, () => {
     expect(await digestsOf(stores)).toEqual(live);
   });
 
+  it('[Z5] are built by one at a time; who was killed leaves the place to the next', async () => {
+    const { ports } = stores;
+    const live = await digestsOf(stores);
+    const next = ports.views.next();
+    for (const projection of PROJECTIONS) await next.prepare(projection);
+    await next.write('history', [{ _id: 'leftover', position: 5 }], new Set(['leftover']));
+    await ports.views.hold(['history.next'], 'another');
+    const stop = ports.timer.every(100, () => void ports.views.renew(['history.next'], 'another'));
+    await expect(rebuild(ports, { compare: true, onProgress })).rejects.toThrow(
+      'Another rebuild builds history',
+    );
+    expect((await next.load('history', ['leftover'])).length).toBe(1);
+    // Killed: it gives no sign of life any more.
+    stop();
+    const { views } = await rebuild(ports, { compare: true, onProgress });
+    for (const { before, after } of views) expect(after).toEqual(before);
+    expect(await digestsOf(stores)).toEqual(live);
+  }, 30_000);
+
+  it('[V23] begin again when somebody is erased while they are built', async () => {
+    const { ports, said } = stores;
+    const data = { v: 1, userId: '00000000-0000-4000-8000-00000000000e' };
+    const ordered = { id: data.userId, type: 'ErasureOrdered', data, metadata: {} };
+    let isOrdered = false;
+    const order = () => {
+      if (isOrdered) return;
+      isOrdered = true;
+      void ports.store.append('erasures', 'any', [ordered]);
+    };
+    const { views } = await rebuild(ports, { compare: true, onProgress: order });
+    for (const { before, after } of views) expect(after).toEqual(before);
+    expect(said.some((message) => message.includes('erased meanwhile'))).toBe(true);
+  }, 30_000);
+
   it('take the place of live ones while people go on talking, and lose nothing', async () => {
     const { ports } = stores;
     const projection = new LiveProjection(ports);

@@ -12,6 +12,7 @@ import {
   type OnProgress,
   type RebuildPorts,
 } from './following.js';
+import { buildingAlone } from './only-one.js';
 
 /** Documents kept in memory per view, about 1 KiB each: the more, the fewer are read back. */
 const CACHE_DOCUMENTS_MAX = 200_000;
@@ -67,16 +68,21 @@ export const rebuild = async (ports: RebuildPorts, options: RebuildOptions): Pro
   }
 };
 
-const rebuildOnce = async (
+const rebuildOnce = async (ports: RebuildPorts, options: RebuildOptions): Promise<Rebuilt> => {
+  const projections = projectionsOf(options.names);
+  for (const projection of projections) await ports.writer.prepare(projection);
+  return buildingAlone(ports, projections, (stillOurs) =>
+    buildAndSwap(ports, projections, options, stillOurs),
+  );
+};
+
+const buildAndSwap = async (
   ports: RebuildPorts,
-  { names, compare, batchMax = REBUILD_BATCH_EVENTS, onProgress }: RebuildOptions,
+  projections: readonly AnyProjection[],
+  { compare, batchMax = REBUILD_BATCH_EVENTS, onProgress }: RebuildOptions,
+  stillOurs: () => Promise<void>,
 ): Promise<Rebuilt> => {
-  const projections = projectionsOf(names);
   const chosen = projections.map(({ name }) => name);
-  for (const projection of projections) {
-    await ports.writer.prepare(projection);
-    await ports.views.clear(projection.name);
-  }
   const next = ports.views.next();
   const options = { batchMax, cacheMax: CACHE_DOCUMENTS_MAX, heldMax: HELD_DOCUMENTS_MAX };
   const runner = new ReadModelRunner(projections, { ...ports, writer: next }, options);
@@ -98,6 +104,7 @@ const rebuildOnce = async (
     work: async (at) => {
       await runner.flush();
       folded = ports.clock.monotonic();
+      await stillOurs();
       const swapped: RebuiltView[] = [];
       for (const name of chosen) swapped.push(await swap(name, at));
       return swapped;

@@ -282,7 +282,15 @@ export class MemoryViewSwitch extends ViewSwitch {
     if (!built) throw new Error(`There is no ${view}${NEXT} to put in the place of ${view}.`);
     collections.set(view, this.#store.collection(view + NEXT));
     collections.delete(view + NEXT);
-    checkpoints.set(view, { ...at, ...built, generation: (at?.generation ?? 0) + 1 });
+    const { position, eventId, scanned } = built;
+    const of = at ?? built;
+    checkpoints.set(view, {
+      ...of,
+      position,
+      eventId,
+      scanned,
+      generation: (at?.generation ?? 0) + 1,
+    });
     checkpoints.delete(view + NEXT);
     this.#forgetParked(view);
     for (const [key, one] of parked)
