@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import { COMMANDS, id, ReceiptsDoor, seq } from '#commands';
+import { id, ReceiptsDoor, sending, seq } from '#commands';
 import { MARK_KINDS } from '#domain';
 import { Calling, type Caller } from './caller.js';
 import { Deliveries } from './deliveries.js';
@@ -15,7 +15,6 @@ const RECEIPTS_LIMIT_MAX = 200;
 
 const inside = z.strictObject({ conversationId: id });
 const ofMessage = z.strictObject({ conversationId: id, messageId: id });
-const send = COMMANDS['message.send'].input.omit({ conversationId: true });
 const marking = z.strictObject({ kind: z.enum(MARK_KINDS), seq });
 const place = z
   .string()
@@ -53,7 +52,7 @@ export class MessagesController {
   @ApiOperation({ summary: 'Say something.' })
   send(
     @Param({ schema: inside }) params: Inside,
-    @Body({ schema: send }) body: z.infer<typeof send>,
+    @Body({ schema: sending }) body: z.infer<typeof sending>,
     @Calling() caller: Caller,
   ) {
     return caller.command('message.send', { ...params, ...body }, 201);

@@ -3,6 +3,7 @@ export type { Breach } from './chains.js';
 export { ScriptaError, type Refusal } from './errors.js';
 export * from './events.js';
 export type { Ended, Entry, OutboxItem, OutboxState } from './outbox.js';
+export * from './messages.js';
 export * from './indexed-db-storage.js';
 export * from './proof.js';
 export * from './protocol.js';

@@ -86,7 +86,7 @@ const itemOf = (
 ): OutboxItem => ({
   id,
   conversationId: lane,
-  text: String(data['text']),
+  text: typeof data['text'] === 'string' ? data['text'] : '',
   state,
   retries,
   ...more,

@@ -5,7 +5,7 @@ import type { Fact } from './protocol.js';
 
 /** The fields of each type of fact that are personal: committed to, and not linked themselves. */
 const PERSONAL: Readonly<Partial<Record<Fact['type'], readonly string[]>>> = {
-  'message.sent': ['text'],
+  'message.sent': ['text', 'content'],
   'conversation.started': ['name'],
   'conversation.renamed': ['name'],
 };

@@ -1,6 +1,21 @@
+import type { MessageKind } from './messages.js';
+
 /** What each fact says, by its type. */
 export type FactData = {
-  'message.sent': Readonly<{ messageId: string; number: number; text: string }>;
+  'message.sent': Readonly<{
+    messageId: string;
+    number: number;
+    /** Empty where the message is of another kind and has no caption. */
+    text: string;
+    /** Absent: `text`. */
+    kind?: MessageKind;
+    mentions?: readonly string[];
+    notify?: 'all';
+    /** The message that it answers. */
+    replyTo?: string;
+    /** JSON of what else it holds: see `contentOf`. */
+    content?: string;
+  }>;
   'conversation.started': Readonly<{ kind: ConversationKind; name?: string }>;
   'conversation.renamed': Readonly<{ name: string }>;
   'members.added': Readonly<{ members: readonly string[]; role: Role }>;

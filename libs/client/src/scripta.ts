@@ -1,5 +1,5 @@
 import { Account } from './account.js';
-import { sentOf, startedOf } from './accepted.js';
+import { startedOf } from './accepted.js';
 import { Delivery } from './delivery.js';
 import { Emitter } from './emitter.js';
 import { closed, inUse, ScriptaError } from './errors.js';
@@ -7,6 +7,7 @@ import type { NewGroup, ScriptaEvents, ScriptaOptions, State } from './events.js
 import { whenLive } from './when-live.js';
 import { fillingFrom } from './filling.js';
 import { Link, type LinkPort } from './link.js';
+import { Messages } from './messages.js';
 import { Outbox } from './outbox.js';
 import { Progress } from './progress.js';
 import type { Accepted, Fact, Login, Sent, Session, Started, Tokens } from './protocol.js';
@@ -114,6 +115,11 @@ export class Scripta extends Reads {
   /** One's own account. */
   get account(): Account {
     return new Account(this.#rest);
+  }
+
+  /** Messages of all kinds. */
+  get messages(): Messages {
+    return new Messages((name, data, id) => this.#command(name, data, id));
   }
 
   protected override read(facts: readonly Fact[]): void {
@@ -248,12 +254,8 @@ export class Scripta extends Reads {
   }
 
   /** Says something. Resolves when it is in the log; the same `id` again is the same message. */
-  async send(
-    conversationId: string,
-    text: string,
-    { id }: Readonly<{ id?: string }> = {},
-  ): Promise<Sent> {
-    return sentOf(await this.#command('message.send', { conversationId, text }, id));
+  send(conversationId: string, text: string, options: { id?: string } = {}): Promise<Sent> {
+    return this.messages.send(conversationId, { text }, options);
   }
 
   /** Begins a group; the same id again finds the same group. */

@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { conversation, reject, user } from '#domain';
+import { conversation, reject, user, type Target } from '#domain';
 import { Claims } from './claims.js';
 import type { Beforehand, Draft, HeldClaim } from './entries.js';
+import { Messages, type Named } from './messages.js';
 import { PORTS, type Ports } from './ports.js';
 import { Streams } from './streams.js';
 
@@ -17,7 +18,12 @@ export class OtherStreams implements Beforehand {
     @Inject(PORTS) private readonly ports: Ports,
     private readonly streams: Streams,
     private readonly claims: Claims,
+    private readonly messages: Messages,
   ) {}
+
+  message(actor: string, named: Named): Promise<Target> {
+    return this.messages.find(actor, named);
+  }
 
   async mustBeBroadcast(conversationId: string): Promise<void> {
     const { state } = await this.streams.look(conversation, `conversation-${conversationId}`, 0);

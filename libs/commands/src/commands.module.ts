@@ -17,6 +17,7 @@ import { OtherStreams } from './beforehand.js';
 import { Claims } from './claims.js';
 import { CommandDoor } from './command-door.js';
 import { commandHandlers } from './commands.js';
+import { Messages } from './messages.js';
 import { People } from './people.js';
 import { CONFIG, PORTS, type Ports } from './ports.js';
 import { PolicyRunner } from './policy-runner.js';
@@ -53,6 +54,7 @@ export class CommandsModule {
     const own = [
       Streams,
       Claims,
+      Messages,
       OtherStreams,
       Welcome,
       CommandDoor,

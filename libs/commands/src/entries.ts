@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Command, CommandMeta } from '#domain';
+import type { Command, CommandMeta, Target } from '#domain';
 
 /** A command's meta while its stream, and so the id of its event, is still to be found. */
 export type Draft = Omit<CommandMeta, 'eventId'>;
@@ -13,6 +13,11 @@ export type Beforehand = Readonly<{
   mustBeBroadcast: (conversationId: string) => Promise<void>;
   /** Throws `not_found` where some of these people do not exist. */
   mustExist: (userIds: readonly string[]) => Promise<void>;
+  /** Place, author and time of a message that the actor was there for; throws `not_found`. */
+  message: (
+    actor: string,
+    named: Readonly<{ conversationId: string; messageId: string }>,
+  ) => Promise<Target>;
   /** Makes the actor the holder of a username, or throws `username_taken`; gives the claim. */
   claimUsername: (username: string, meta: Draft) => Promise<HeldClaim>;
 }>;
@@ -31,10 +36,13 @@ export type Making<D> = new (data: D, meta: CommandMeta) => Command;
 /** What every command about a conversation says. */
 export type About = Readonly<{ conversationId: string }>;
 
+/** The stream of a conversation. */
+export const streamOfConversation = ({ conversationId }: About) => `conversation-${conversationId}`;
+
 /** Decided by the conversation's own stream. */
 export const inConversation = <I extends z.ZodType<About>>(input: I, Made: Making<z.infer<I>>) => ({
   input,
-  streamOf: ({ conversationId }: About) => `conversation-${conversationId}`,
+  streamOf: streamOfConversation,
   toCommand: (data: z.infer<I>, meta: CommandMeta) => new Made(data, meta),
 });
 

@@ -10,6 +10,8 @@ export * from './handled.js';
 export type { Accepted } from './held.js';
 export * from './inputs.js';
 export type { Marking } from './mark-rows.js';
+export * from './message-inputs.js';
+export { sending } from './message-commands.js';
 export * from './open-ports.js';
 export { People } from './people.js';
 export * from './policy-runner.js';

@@ -11,11 +11,12 @@ export const START_MEMBERS_MAX = 1_000;
 export const ADD_MEMBERS_MAX = 200;
 
 /** Something that has a glyph: neither white space nor a character that shows nothing. */
-const VISIBLE = /[^\s\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\u2800\u3164\ufeff]/u;
+export const VISIBLE = /[^\s\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\u2800\u3164\ufeff]/u;
 /** Controls, and characters that reorder or hide others: they have no place in a name. */
 const DECEIVING = /[\p{Cc}\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/gu;
 
-const wellFormed = z.string().refine((text) => text.isWellFormed() && !text.includes('\0'), {
+/** Text that can be stored and shown. */
+export const wellFormed = z.string().refine((text) => text.isWellFormed() && !text.includes('\0'), {
   error: 'Must be well-formed Unicode without NUL.',
   abort: true,
 });
@@ -23,19 +24,13 @@ const wellFormed = z.string().refine((text) => text.isWellFormed() && !text.incl
 /** Any UUID, in lower case from here on: two spellings of one id are one id. */
 export const id = z.guid({ error: 'Must be a UUID.' }).toLowerCase();
 
-/** What a person says; kept as sent. Blank text is `invalid`, long text `too_large`. */
-export const text = wellFormed
-  .refine((said) => VISIBLE.test(said), {
-    error: 'A message says something; this one is blank.',
-    params: { code: 'invalid' },
-    abort: true,
-  })
-  .refine((said) => said.length * 3 <= TEXT_BYTES_MAX || fits(said), {
-    error: `A message has at most ${TEXT_BYTES_MAX} bytes in UTF-8.`,
-    params: { code: 'too_large' },
-  });
+const fits = (text: string): boolean => Buffer.byteLength(text) <= TEXT_BYTES_MAX;
 
-const fits = (said: string): boolean => Buffer.byteLength(said) <= TEXT_BYTES_MAX;
+/** What a person says; kept as sent. Long text is `too_large`. */
+export const said = wellFormed.refine((text) => text.length * 3 <= TEXT_BYTES_MAX || fits(text), {
+  error: `A message has at most ${TEXT_BYTES_MAX} bytes in UTF-8.`,
+  params: { code: 'too_large' },
+});
 
 /** A name to show: characters that deceive the reader are taken out, and something must be left. */
 export const name = wellFormed

@@ -8,6 +8,8 @@ export type { Claim } from './claim/evolve.js';
 export * from './conversation/commands.js';
 export { conversation } from './conversation/decide.js';
 export * from './conversation/events.js';
+export * from './conversation/message-commands.js';
+export * from './conversation/message-events.js';
 export type { Conversation, RecentMessage } from './conversation/evolve.js';
 export { GROUP_MEMBERS_MAX, MEMBERS_PER_EVENT_MAX } from './conversation/group-rules.js';
 export * from './decider.js';

@@ -14,6 +14,8 @@ export type Shape = Readonly<{
   fields: readonly Readonly<{ name: string; isPersonal: boolean }>[];
   /** Personal leaves in RFC 8785's order of names. */
   personal: readonly string[];
+  /** Those of them that are always there. */
+  required: readonly string[];
   /** The name of the first field that is wrong, missing or unknown; `undefined` if all is well. */
   wrong: (data: Json) => string | undefined;
 }>;
@@ -99,7 +101,8 @@ export const shapeOf = (type: string, { version, subject, fields }: EventSchema)
   if (personal.length > 0 && fields[subject]?.kind !== 'uuid')
     throw new Error(`${type} has personal leaves, but ${subject} names no person.`);
   const placed = names.map((name) => ({ name, isPersonal: personal.includes(name) }));
-  return { version, subject, fields: placed, personal, wrong: wrongIn(fields) };
+  const required = personal.filter((name) => fields[name]?.optional !== true);
+  return { version, subject, fields: placed, personal, required, wrong: wrongIn(fields) };
 };
 
 /** Every type of event the log may hold. */

@@ -107,7 +107,8 @@ export class JsonCodec extends Codec {
       data = next(data);
     }
     const filled = { ...data };
-    if (texts) fillBlanks(filled, shape);
+    // Of optional leaves an older version may have had none.
+    if (texts) fillBlanks(filled, shape.required);
     return filled;
   }
 }
@@ -137,9 +138,13 @@ const textsOf = (event: LogEvent, sealed: Sealed, key: SubjectKey | undefined): 
 };
 
 /** Of a seal that is not opened, or cannot be any more, all that remains is that it was there. */
-const fillBlanks = (data: Record<string, unknown>, { personal }: Shape): void => {
-  for (const name of personal) data[name] ??= '';
+const fillBlanks = (data: Record<string, unknown>, names: readonly string[]): void => {
+  for (const name of names) data[name] ??= '';
 };
+
+/** What was opened says itself which of the optional leaves there are. */
+const blanksOf = ({ required, personal }: Shape, texts: Json): readonly string[] =>
+  'salt' in texts ? required : personal;
 
 /** What a client needs to check the event; nothing where it was not opened, or carries no link. */
 const proofOf = (
@@ -171,6 +176,6 @@ const currentData = (event: LogEvent, shape: Shape, texts: Json | undefined): Js
   }
   if (Object.keys(written).length !== known)
     return unreadable(event, 'it has a field that the schema does not know.');
-  if (texts) fillBlanks(data, shape);
+  if (texts) fillBlanks(data, blanksOf(shape, texts));
   return data;
 };

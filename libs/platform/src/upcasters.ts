@@ -16,4 +16,6 @@ export type Upcasters = Readonly<Record<string, Readonly<Record<number, Upcaster
 export const UPCASTERS: Upcasters = {
   // `asOf` came; a claim from before rests on nothing that could have been left.
   ClaimMade: { 1: (data) => data },
+  // Kinds, mentions, replies and content came; a message from before is a text without them.
+  MessageSent: { 1: (data) => data },
 };

@@ -1,5 +1,6 @@
 import { Command } from '../decider.js';
 import type { ConversationKind } from './events.js';
+import type { MessageCommand } from './message-commands.js';
 
 /** Begin a conversation; the caller becomes its owner (in a direct one, a member). */
 export class StartConversation extends Command<
@@ -38,11 +39,6 @@ export class RenameConversation extends Command<
 > {
   readonly type = 'RenameConversation';
 }
-/** Say something in a conversation. */
-export class SendMessage extends Command<'SendMessage', { conversationId: string; text: string }> {
-  readonly type = 'SendMessage';
-}
-
 /** A wish about one conversation. */
 export type ConversationCommand =
   | StartConversation
@@ -50,4 +46,4 @@ export type ConversationCommand =
   | RemoveMember
   | LeaveConversation
   | RenameConversation
-  | SendMessage;
+  | MessageCommand;

@@ -6,11 +6,11 @@ import {
   LeaveConversation,
   RemoveMember,
   RenameConversation,
-  SendMessage,
   StartConversation,
   type ConversationCommand,
 } from './commands.js';
 import { conversation } from './decide.js';
+import { SendMessage } from './message-commands.js';
 import { GROUP_MEMBERS_MAX, MEMBERS_PER_EVENT_MAX } from './group-rules.js';
 import type { ConversationEvent, ConversationKind, Role } from './events.js';
 import { RECENT_MESSAGES_MAX, snapshots } from './evolve.js';

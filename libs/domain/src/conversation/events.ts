@@ -1,4 +1,5 @@
 import { event, open, optional, personal, stamp, type EventOf } from '../schema.js';
+import { messageEvents } from './message-events.js';
 
 /** What a conversation is: between two, among members, or from admins to an audience. */
 export const CONVERSATION_KINDS = ['direct', 'group', 'broadcast'] as const;
@@ -29,14 +30,7 @@ export const conversationEvents = {
     role: open.choice(...ROLES),
   }),
   ConversationRenamed: event({ ...stamp, conversationId: open.uuid, name: personal.text }),
-  /** `number` counts messages from 1: unread = number at the head - number at the read mark. */
-  MessageSent: event({
-    ...stamp,
-    conversationId: open.uuid,
-    messageId: open.uuid,
-    number: open.integer,
-    text: personal.text,
-  }),
+  ...messageEvents,
 } as const;
 
 /** A fact of a conversation. */

@@ -1,10 +1,31 @@
 import { stampOf } from '../decider.js';
-import type { SendMessage } from './commands.js';
+import { reject } from '../rejection.js';
+import type { Conversation } from './evolve.js';
+import type { MessageBody, SendMessage } from './message-commands.js';
 import { roleOf, type Rule, type Rules } from './rules.js';
+
+/** Only members can be meant, and in a direct conversation `@all` means nothing. */
+const mustMeanMembers = (state: Conversation, { mentions = [], notify }: MessageBody): void => {
+  const strangers = mentions.filter((userId) => !state.members.has(userId));
+  if (strangers.length > 0)
+    reject('invalid', 'A mention names a member of the conversation.', { users: strangers });
+  if (notify && state.kind === 'direct')
+    reject('invalid', 'In a direct conversation @all means nothing.');
+};
+
+/** The parts of a message that are there. */
+const bodyOf = ({ text, kind, mentions, notify, content }: MessageBody) => ({
+  text,
+  ...(kind === undefined || kind === 'text' ? {} : { kind }),
+  ...(mentions === undefined || mentions.length === 0 ? {} : { mentions }),
+  ...(notify === undefined ? {} : { notify }),
+  ...(content === undefined ? {} : { content }),
+});
 
 const send: Rule<SendMessage> = ({ data, meta }, state) => {
   roleOf(state, meta.actor);
-  const { conversationId, text } = data;
+  mustMeanMembers(state, data);
+  const { conversationId, replyTo } = data;
   return [
     {
       type: 'MessageSent',
@@ -13,7 +34,8 @@ const send: Rule<SendMessage> = ({ data, meta }, state) => {
         conversationId,
         messageId: meta.eventId,
         number: state.number + 1,
-        text,
+        ...bodyOf(data),
+        ...(replyTo === undefined ? {} : { replyTo }),
       },
     },
   ];

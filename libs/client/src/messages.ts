@@ -1,0 +1,86 @@
+import { sentOf } from './accepted.js';
+import type { Accepted, Fact, Sent } from './protocol.js';
+
+/** A part of a text that means something; places count UTF-16 code units. */
+export type Entity = Readonly<{ offset: number; length: number }> &
+  (
+    | Readonly<{ type: 'mention'; userId: string }>
+    | Readonly<{ type: 'all' }>
+    | Readonly<{ type: 'code'; language?: string }>
+    | Readonly<{ type: 'link'; url: string }>
+  );
+
+/** A file that is kept elsewhere. */
+export type Media = Readonly<{
+  ref: string;
+  mime: string;
+  bytes: number;
+  name?: string;
+  width?: number;
+  height?: number;
+  durationMs?: number;
+  wave?: readonly number[];
+}>;
+
+/** A place on earth; `until` of a live location. */
+export type Location = Readonly<{
+  latitude: number;
+  longitude: number;
+  accuracyM?: number;
+  name?: string;
+  until?: string;
+}>;
+
+/** What a message holds beside its text. */
+export type Content = Readonly<{
+  entities?: readonly Entity[];
+  media?: Media;
+  location?: Location;
+  contact?: Readonly<{ name: string; phones: readonly string[]; userId?: string }>;
+  metadata?: Readonly<Record<string, string | number | boolean>>;
+}>;
+
+/** What a message is. */
+export type MessageKind =
+  | 'text'
+  | 'image'
+  | 'video'
+  | 'audio'
+  | 'voice'
+  | 'document'
+  | 'location'
+  | 'live_location'
+  | 'contact';
+
+/** A message to be said. */
+export type NewMessage = Content &
+  Readonly<{ text?: string; kind?: MessageKind; replyTo?: string }>;
+
+/** Enters a command into the outbox. */
+export type Entering = (
+  name: string,
+  data: Readonly<{ conversationId: string } & Record<string, unknown>>,
+  id?: string,
+) => Promise<Accepted>;
+
+/** What a message's fact holds beside its text; nothing once its author was erased. */
+export const contentOf = (fact: Fact): Content => {
+  const { content } = fact.type === 'message.sent' ? fact.data : {};
+  // The server has checked its form, and the proof covers it.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return content === undefined || content === '' ? {} : (JSON.parse(content) as Content);
+};
+
+/** What is said, and what becomes of it; everything goes through the outbox. */
+export class Messages {
+  constructor(private readonly enter: Entering) {}
+
+  /** Says something of any kind. Resolves when it is in the log; the same `id` is the same. */
+  async send(
+    conversationId: string,
+    message: NewMessage,
+    { id }: Readonly<{ id?: string }> = {},
+  ): Promise<Sent> {
+    return sentOf(await this.enter('message.send', { conversationId, ...message }, id));
+  }
+}
