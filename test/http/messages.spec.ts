@@ -66,7 +66,7 @@ describe('A message', () => {
   });
 
   it.each([
-    ['[abuse 12] nothing at all', {}],
+    ['[abuse 12] empty', { text: '' }],
     ['[abuse 12] only white space', { text: ' \u200b\n' }],
     ['a picture without a file', { kind: 'image', text: 'x' }],
     ['a text with a file', { text: 'x', media: { ref: 'm', mime: 'a/b', bytes: 1 } }],
@@ -112,6 +112,7 @@ describe('A message', () => {
       'a link that runs code',
       { text: 'x', entities: [{ type: 'link', offset: 0, length: 1, url: 'javascript:alert(1)' }] },
     ],
+    ['nothing at all', {}],
     ['metadata with an operator', { text: 'x', metadata: { $where: 'x' } }],
     [
       'too much metadata',

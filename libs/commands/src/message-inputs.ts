@@ -122,6 +122,10 @@ export const mustFit = (parts: MessageParts, context: z.RefinementCtx): void => 
   const message = wrongPart(parts) ?? wrongEntity(parts);
   if (message === undefined) return;
   const input = undefined;
+  if (parts.text === undefined && (parts.kind ?? 'text') === 'text') {
+    context.addIssue({ code: 'custom', path: ['text'], message: 'Says something.', input });
+    return;
+  }
   context.addIssue({ code: 'custom', message, params: { code: 'invalid' }, input });
 };
 
