@@ -112,6 +112,20 @@ const ROUTES: Readonly<Record<string, Row>> = {
     right: (caller) => (WITHOUT_TOKEN.has(caller) ? 401 : 404),
     path: () => ({ exportId: randomUUID() }),
   },
+  'GET /v1/me/arrangements': own(),
+  'GET /v1/me/saved': own(),
+  'PATCH /v1/conversations/{conversationId}/arrangement': within(inside(), () => ({
+    archived: true,
+  })),
+  'PUT /v1/conversations/{conversationId}/messages/{messageId}/saved': {
+    right: inside({ formerMember: 200 }),
+    path: message,
+    json: nothing,
+  },
+  'DELETE /v1/conversations/{conversationId}/messages/{messageId}/saved': {
+    right: loggedIn,
+    path: message,
+  },
   'GET /v1/me/blocks': own(),
   'PUT /v1/me/blocks/{userId}': {
     right: loggedIn,

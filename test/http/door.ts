@@ -8,7 +8,7 @@ import { MemoryCodeSender } from '#platform';
 import { createHttpApp, type Patience } from '../../apps/command-api/src/http.js';
 
 /** Streams of everything that a request could store. */
-const ALL = ['conversation-', 'audience-', 'receipts-', 'user-', 'claim-', 'snapshot-'];
+const ALL = ['conversation-', 'audience-', 'receipts-', 'user-', 'claim-', 'own-', 'snapshot-'];
 
 /** Someone who is logged in. */
 export type Person = Readonly<{

@@ -108,6 +108,9 @@ const EVENTS: Readonly<Record<string, Row>> = {
   'device.remove': row(nobody('not_found'), () => ({ deviceId: randomUUID() })),
   'session.revoke': row(nobody('not_found'), () => ({ sessionId: randomUUID() })),
   'sessions.revoke': row(everybody),
+  'conversation.arrange': row(members, there({ archived: true })),
+  'message.save': row(nobody('not_found'), there({ messageId: randomUUID() })),
+  'message.unsave': row(everybody, there({ messageId: randomUUID() })),
   'receipt.mark': row(members, there({ kind: 'read', seq: 0 })),
 };
 /** What ends the caller's session needs somebody of its own for each caller. */

@@ -22,6 +22,8 @@ const SAMPLES = {
   receiptsMoved: QUERIES.receiptsMoved([SOME, OTHER], STRETCH, 1_000),
   noticesBefore: QUERIES.noticesBefore(PERSON, 1_000, 50),
   deletionsDue: QUERIES.deletionsDue('2026-01-01T00:00:00.000Z', 10),
+  arrangedSince: QUERIES.arrangedSince(PERSON, 10, 100),
+  savedBefore: QUERIES.savedBefore(PERSON, 1_000, 100),
   revokedSince: QUERIES.revokedSince('2026-11-23T12:00:00.000Z'),
 } as const satisfies Readonly<Record<keyof typeof QUERIES, ViewQuery>>;
 

@@ -1,7 +1,7 @@
 import type { EventStore, LogEvent } from '#platform';
 
 /** Streams that commands write to. */
-const PREFIXES = ['conversation-', 'audience-', 'user-', 'claim-'];
+const PREFIXES = ['conversation-', 'audience-', 'user-', 'claim-', 'own-'];
 const PAGE_EVENTS = 2_000;
 
 const isOf = ({ data }: LogEvent, commandId: string): boolean => {

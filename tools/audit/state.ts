@@ -15,6 +15,7 @@ import {
   type ReceiptView,
   type Recorded,
   type ScriptaEvent,
+  own,
 } from '#domain';
 import type { LogEvent } from '#platform';
 import type { OpenLog } from './log.js';
@@ -49,6 +50,7 @@ const DECIDERS = [
   ['audience-', audience],
   ['user-', user],
   ['claim-', claim],
+  ['own-', own],
 ] as unknown as readonly (readonly [prefix: string, decider: AnyDecider])[];
 
 /** The stream that a text names: a conversation's id is enough. */

@@ -15,12 +15,14 @@ import { Exports } from './exports.js';
 import { Freshness } from './freshness.js';
 import { HealthController } from './health.controller.js';
 import { Inbox } from './inbox.js';
+import { Keeping } from './keeping.js';
 import { KeysController } from './keys.controller.js';
 import { Logins } from './logins.js';
 import { MessagesController } from './messages.controller.js';
 import { Myself } from './myself.js';
 import { Overview } from './overview.js';
 import { OverviewController } from './overview.controller.js';
+import { OwnController } from './own.controller.js';
 import { PeopleController } from './people.controller.js';
 import { Proofs } from './proofs.js';
 import { ProofsController } from './proofs.controller.js';
@@ -51,6 +53,7 @@ export class AppModule {
         ConversationsController,
         OverviewController,
         MessagesController,
+        OwnController,
         CommandsController,
         ProofsController,
         HealthController,
@@ -63,6 +66,7 @@ export class AppModule {
         Logins,
         Myself,
         Inbox,
+        Keeping,
         Transcript,
         Proofs,
         Overview,

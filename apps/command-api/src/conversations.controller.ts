@@ -9,6 +9,8 @@ import { Transcript } from './transcript.js';
 
 /** Conversations of one list page. */
 const LIST_LIMIT_MAX = 100;
+/** Read models that a list is made of. */
+const LIST_VIEWS = ['members', 'conversations', 'receipts', 'arrangements'];
 /** Members of one page. */
 const MEMBERS_LIMIT_MAX = 200;
 
@@ -58,7 +60,7 @@ export class ConversationsController {
     @Query({ schema: listing }) query: z.infer<typeof listing>,
     @Calling() { who }: Caller,
   ) {
-    await this.fresh.reach(['members', 'conversations', 'receipts'], query.minPosition);
+    await this.fresh.reach(LIST_VIEWS, query.minPosition);
     const before = query.cursor === undefined ? undefined : Number(query.cursor);
     return this.inbox.list(who.userId, query.limit, before);
   }
@@ -70,7 +72,7 @@ export class ConversationsController {
     @Query({ schema: freshness }) query: z.infer<typeof freshness>,
     @Calling() { who }: Caller,
   ) {
-    await this.fresh.reach(['members', 'conversations', 'receipts'], query.minPosition);
+    await this.fresh.reach(LIST_VIEWS, query.minPosition);
     return this.inbox.one(who.userId, conversationId);
   }
 

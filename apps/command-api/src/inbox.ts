@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import {
+  UNARRANGED,
   memberKey,
   reject,
+  type ArrangementView,
   type ConversationView,
   type Interval,
   type MemberView,
@@ -12,6 +14,9 @@ import { QUERIES, Views, type Stored } from '#platform';
 
 /** How long a read waits for the read models to hold what it must answer (`behind` after it). */
 export const READ_WITHIN_MS = 2_000;
+
+/** How the person has it in their list. */
+export type Arranged = Readonly<Omit<ArrangementView, 'conversationId' | 'userId'>>;
 
 /** One conversation, as its member's list shows it. */
 export type InboxItem = Readonly<{
@@ -26,7 +31,8 @@ export type InboxItem = Readonly<{
   read: number;
   last?: NonNullable<ConversationView['last']>;
   updatedAt: string;
-}>;
+}> &
+  Arranged;
 
 /** A page, and how to ask for the next one. */
 export type Page<Item> = Readonly<{ items: readonly Item[]; cursor?: string }>;
@@ -153,19 +159,32 @@ export class Inbox {
   ): Promise<readonly InboxItem[]> {
     const keys = views.map(({ _id }) => memberKey(_id, userId));
     const marks = await this.views.get<ReceiptView>('receipts', keys);
+    const arranged = await this.#arranged(keys);
     const byConversation = new Map(marks.map((mark) => [mark.conversationId, mark]));
     const items = views.map(async (view) => {
       const place = places.get(view._id);
-      return place ? [await this.#item(view, place, byConversation.get(view._id))] : [];
+      if (!place) return [];
+      const item = await this.#item(view, place, byConversation.get(view._id));
+      return [{ ...item, ...(arranged.get(view._id) ?? UNARRANGED) }];
     });
     return (await Promise.all(items)).flat();
+  }
+
+  async #arranged(keys: readonly string[]): Promise<ReadonlyMap<string, Arranged>> {
+    const found = await this.views.get<ArrangementView>('arrangements', keys);
+    return new Map(
+      found.map(({ _id, position: _position, conversationId, userId: _userId, ...kept }) => [
+        conversationId,
+        kept,
+      ]),
+    );
   }
 
   async #item(
     { _id, position: _position, startedAt: _startedAt, ...view }: Stored<ConversationView>,
     place: Staying,
     mark: Stored<ReceiptView> | undefined,
-  ): Promise<InboxItem> {
+  ): Promise<Omit<InboxItem, keyof Arranged>> {
     const { read = -1, readNumber = 0 } = mark ?? {};
     const stay = place.intervals.at(-1);
     // A mark may have moved since by what was only delivered: the stay's beginning counts too.

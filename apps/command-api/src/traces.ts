@@ -20,7 +20,7 @@ const EVENTS_PER_COMMAND_MAX = 16;
 /** Events after a command's in which what it caused is looked for; policies react at once. */
 const CAUSED_WITHIN = 500;
 /** Streams in which something may be caused by something else. */
-const CAUSED_STREAMS = ['conversation-', 'audience-', 'user-', 'claim-'];
+const CAUSED_STREAMS = ['conversation-', 'audience-', 'user-', 'claim-', 'own-'];
 /** People of the first page of a message's deliveries. */
 const DELIVERIES_MAX = 200;
 

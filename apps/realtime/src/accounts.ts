@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AccountNews } from '#commands';
-import { noticeOf, type Recorded, type UserEvent } from '#domain';
+import { noticeOf, ownNoticeOf, type OwnEvent, type Recorded, type UserEvent } from '#domain';
 import { Connections } from './connections.js';
 
 /** Tells people's devices what happens to their accounts, and closes those whose session ended. */
@@ -14,6 +14,13 @@ export class Accounts {
   /** Nest calls it before the door opens. */
   onModuleInit(): void {
     this.news.on((event) => this.#hear(event));
+    this.news.onOwn((event) => this.#tell(event));
+  }
+
+  #tell(event: Recorded<OwnEvent>): void {
+    const notice = ownNoticeOf(event);
+    for (const connection of this.connections.of(event.data.userId))
+      connection.socket.emit('own', notice);
   }
 
   #hear(event: Recorded<UserEvent>): void {

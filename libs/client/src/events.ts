@@ -1,7 +1,15 @@
 import type { Breach } from './chains.js';
 import type { ScriptaError } from './errors.js';
 import type { Ended, OutboxItem } from './outbox.js';
-import type { Fact, FactOf, FactType, Notice, ReceiptsMoved, ReceiptState } from './protocol.js';
+import type {
+  Fact,
+  FactOf,
+  FactType,
+  Notice,
+  OwnNotice,
+  ReceiptsMoved,
+  ReceiptState,
+} from './protocol.js';
 import type { Runtime } from './runtime.js';
 import type { Fetch } from './rest.js';
 import type { ScriptaStorage } from './storage.js';
@@ -19,6 +27,8 @@ export type ScriptaEvents = { [Type in FactType]: FactOf<Type> } & {
   receipts: readonly ReceiptState[];
   /** Something happened to the account: a login, a new device, a session that ended. */
   account: Notice;
+  /** One of one's own devices arranged a conversation, saved a message or wrote a draft. */
+  own: OwnNotice;
   state: State;
   /** The log is another than it was: fetch lists and history anew. */
   resync: undefined;

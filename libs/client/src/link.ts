@@ -3,6 +3,7 @@ import {
   FACT_TYPES,
   type Fact,
   type Notice,
+  type OwnNotice,
   type ReceiptsMoved,
   type Welcome,
 } from './protocol.js';
@@ -30,6 +31,7 @@ export type LinkPort = Readonly<{
   moved: (moved: ReceiptsMoved) => void;
   behind: () => void;
   account: (notice: Notice) => void;
+  own: (notice: OwnNotice) => void;
   /** The connection is gone; `next` is what the link does about it. */
   down: (next: 'retrying' | 'over', error: ScriptaError) => void;
 }>;
@@ -155,6 +157,8 @@ export class Link {
         return this.port.moved(argument as ReceiptsMoved);
       case 'account':
         return this.port.account(argument as Notice);
+      case 'own':
+        return this.port.own(argument as OwnNotice);
       case 'behind':
         return this.port.behind();
       case 'error':

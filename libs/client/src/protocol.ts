@@ -161,6 +161,26 @@ export type ConversationItem = Readonly<{
   read: number;
   last?: Readonly<{ messageId: string; seq: number; by: string; at: string; text: string }>;
   updatedAt: string;
+  /** How one has it in one's list. */
+  mutedUntil?: string;
+  archived: boolean;
+  pinned: boolean;
+  markedUnread: boolean;
+  folders: readonly string[];
+  settings: Readonly<Record<string, string | number | boolean>>;
+}>;
+
+/** What one of one's own devices did for its person: fetch it anew. */
+export type OwnNotice = Readonly<{
+  v: 1;
+  id: string;
+  type: 'conversation.arranged' | 'message.saved' | 'message.unsaved' | 'draft.changed';
+  /** Place in the log, a decimal string; a draft has none. */
+  position?: string;
+  at: string;
+  /** The device that did it. */
+  by?: string;
+  conversationId: string;
 }>;
 
 /** A page of a list. */

@@ -1,3 +1,5 @@
+import { Account } from './account.js';
+import { Lists } from './lists.js';
 import type {
   ConversationItem,
   Fact,
@@ -17,6 +19,16 @@ export abstract class Reads {
   protected abstract get reached(): number;
   /** Facts of a conversation were read from its history. */
   protected abstract read(facts: readonly Fact[]): void;
+
+  /** One's own account. */
+  get account(): Account {
+    return new Account(this.rest);
+  }
+
+  /** What one keeps for oneself: how one's list is, and saved messages. */
+  get lists(): Lists {
+    return new Lists(this.rest);
+  }
 
   me(): Promise<Person> {
     return this.rest.get('/v1/me');

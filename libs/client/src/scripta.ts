@@ -1,4 +1,3 @@
-import { Account } from './account.js';
 import { startedOf } from './accepted.js';
 import { Delivery } from './delivery.js';
 import { Emitter } from './emitter.js';
@@ -58,6 +57,7 @@ export class Scripta extends Reads {
       fact: (fact) => this.#delivery.fact(fact),
       moved: (moved) => this.#delivery.moved(moved),
       account: (notice) => this.#emitter.emit('account', notice),
+      own: (notice) => this.#emitter.emit('own', notice),
       behind: () => this.#delivery.resume(),
       down: (next, error) => this.#down(next, error),
     };
@@ -110,11 +110,6 @@ export class Scripta extends Reads {
 
   get state(): State {
     return this.#state;
-  }
-
-  /** One's own account. */
-  get account(): Account {
-    return new Account(this.#rest);
   }
 
   /** Messages of all kinds. */

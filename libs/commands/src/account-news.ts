@@ -1,5 +1,12 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { reject, revocations, type Recorded, type RevocationView, type UserEvent } from '#domain';
+import {
+  reject,
+  revocations,
+  type OwnEvent,
+  type Recorded,
+  type RevocationView,
+  type UserEvent,
+} from '#domain';
 import {
   AccessTokens,
   QUERIES,
@@ -25,6 +32,12 @@ const LOOK_MS = 5;
 
 /** Hears of what happens to people's accounts. */
 export type AccountListener = (event: Recorded<UserEvent>) => void;
+/** Hears of what people do for themselves. */
+export type OwnListener = (event: Recorded<OwnEvent>) => void;
+
+type Heard = Recorded<UserEvent> | Recorded<OwnEvent>;
+
+const isOwn = (event: Heard): event is Recorded<OwnEvent> => event.stream.startsWith('own-');
 
 /**
  * Follows what happens to people's accounts, so that an ended session is refused at once although
@@ -36,6 +49,7 @@ export class AccountNews {
   readonly #logger = new Logger(AccountNews.name);
   readonly #windowMs: number;
   readonly #listeners = new Set<AccountListener>();
+  readonly #ownListeners = new Set<OwnListener>();
   /** When each session ended, in the order of hearing of it. */
   readonly #ended = new Map<string, number>();
   #heardPosition = -1;
@@ -66,6 +80,12 @@ export class AccountNews {
   on(listener: AccountListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Calls back for each event of what people keep for themselves from now on, in order. */
+  onOwn(listener: OwnListener): () => void {
+    this.#ownListeners.add(listener);
+    return () => this.#ownListeners.delete(listener);
   }
 
   /** Who an access token speaks for. Throws `unauthorized`, also where the session has ended. */
@@ -115,7 +135,7 @@ export class AccountNews {
     for (const { _id } of await views.find<RevocationView>(view, query)) this.ended(_id);
     const log = (message: string) => this.#logger.warn(message);
     this.#run = await new SubscriptionRunner({ ...this.ports, log }).run({
-      prefixes: ['user-'],
+      prefixes: ['user-', 'own-'],
       from: position < 0 ? undefined : position,
       consumer: { batch: (events) => this.#hear(events) },
     });
@@ -124,20 +144,26 @@ export class AccountNews {
 
   async #hear(events: readonly LogEvent[]): Promise<void> {
     for (const logged of events) {
-      // What the stream of a person holds are events of people.
+      // These streams hold what people do to their accounts and keep for themselves.
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-      const event = (await this.#read(logged)) as Recorded<UserEvent> | undefined;
-      if (event?.type === 'SessionRevoked') this.ended(event.data.sessionId);
-      if (event?.type === 'PersonErased') await this.#forget(event.data.userId);
-      if (event) for (const listener of this.#listeners) listener(event);
+      const event = (await this.#read(logged)) as Heard | undefined;
+      if (event && isOwn(event)) for (const listener of this.#ownListeners) listener(event);
+      else if (event) await this.#tell(event);
       this.#heardPosition = logged.position;
     }
+  }
+
+  async #tell(event: Recorded<UserEvent>): Promise<void> {
+    if (event.type === 'SessionRevoked') this.ended(event.data.sessionId);
+    if (event.type === 'PersonErased') await this.#forget(event.data.userId);
+    for (const listener of this.#listeners) listener(event);
   }
 
   /** Whoever is erased is known here no more, whichever process erased them. */
   async #forget(userId: string): Promise<void> {
     await this.ports.keys.destroy(userId);
     this.streams.forget(`user-${userId}`);
+    this.streams.forget(`own-${userId}`);
     // What they held is free, and another process has said so.
     this.streams.forget('claim-');
   }

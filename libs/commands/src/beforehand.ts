@@ -1,13 +1,26 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { conversation, reject, user, type Target } from '#domain';
+import {
+  audience,
+  conversation,
+  mayRead,
+  memberKey,
+  reject,
+  user,
+  type Target,
+  type MemberView,
+  type StoredEntry,
+} from '#domain';
 import { Claims } from './claims.js';
-import type { Beforehand, Draft, HeldClaim } from './entries.js';
+import type { About, Beforehand, Draft, HeldClaim } from './entries.js';
 import { Messages, type Named } from './messages.js';
 import { PORTS, type Ports } from './ports.js';
 import { Streams } from './streams.js';
 
 /** Streams of people looked into at once, where the read model does not know them. */
 const LOOKS_AT_ONCE = 16;
+/** How often a message is looked for before it is taken not to be there, and the pause (ms). */
+const LOOKS_MAX = 5;
+const LOOK_MS = 100;
 /** People that a refusal names. */
 const NAMED_MAX = 10;
 
@@ -28,6 +41,42 @@ export class OtherStreams implements Beforehand {
   async mustBeBroadcast(conversationId: string): Promise<void> {
     const { state } = await this.streams.look(conversation, `conversation-${conversationId}`, 0);
     if (state.kind !== 'broadcast') reject('not_found', 'There is no such broadcast.');
+  }
+
+  async mustBeIn(conversationId: string, userId: string): Promise<void> {
+    // What is held may be a little old: who is not in it may have come since.
+    for (const upTo of [0, Number.MAX_SAFE_INTEGER]) {
+      const { state } = await this.streams.look(
+        conversation,
+        `conversation-${conversationId}`,
+        upTo,
+      );
+      if (state.members.has(userId)) return;
+      if (state.kind !== 'broadcast') continue;
+      const heard = await this.streams.look(audience, `audience-${conversationId}`, upTo);
+      if (heard.state.followers.has(userId)) return;
+    }
+    reject('not_found', 'There is no such conversation, or you are not in it.');
+  }
+
+  async mustSee(message: About & Readonly<{ messageId: string }>, userId: string): Promise<void> {
+    // A message that was sent just now is in the read models in a moment.
+    for (let look = 0; look < LOOKS_MAX; look += 1) {
+      if (look > 0) await this.ports.timer.sleep(LOOK_MS);
+      if (await this.#isThere(message, userId)) return;
+    }
+    reject('not_found', 'There is no such message.');
+  }
+
+  async #isThere(
+    { conversationId, messageId }: About & Readonly<{ messageId: string }>,
+    userId: string,
+  ): Promise<boolean> {
+    const { views } = this.ports;
+    const [message] = await views.get<StoredEntry>('history', [messageId]);
+    if (message?.conversationId !== conversationId || message.type !== 'message.sent') return false;
+    const [place] = await views.get<MemberView>('members', [memberKey(conversationId, userId)]);
+    return place !== undefined && mayRead(place.intervals, message.position);
   }
 
   async claimUsername(username: string, draft: Draft): Promise<HeldClaim> {

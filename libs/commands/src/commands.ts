@@ -1,12 +1,23 @@
 import { conversationCommands, conversationHandlers } from './conversation-commands.js';
 import { messageCommands, messageHandlers } from './message-commands.js';
+import { ownCommands, ownHandlers } from './own-commands.js';
 import { peopleCommands, peopleHandlers } from './people-commands.js';
 
 /** Every command that a door takes, by its dotted name. */
-export const COMMANDS = { ...conversationCommands, ...messageCommands, ...peopleCommands } as const;
+export const COMMANDS = {
+  ...conversationCommands,
+  ...messageCommands,
+  ...peopleCommands,
+  ...ownCommands,
+} as const;
 
 /** The dotted name of a command. */
 export type CommandName = keyof typeof COMMANDS;
 
 /** One handler for each command, for Nest to provide; @nestjs/cqrs finds them by the class. */
-export const commandHandlers = [...conversationHandlers, ...messageHandlers, ...peopleHandlers];
+export const commandHandlers = [
+  ...conversationHandlers,
+  ...messageHandlers,
+  ...peopleHandlers,
+  ...ownHandlers,
+];

@@ -11,6 +11,10 @@ export type HeldClaim = Readonly<{ claim: string; asOf: number }>;
 export type Beforehand = Readonly<{
   /** Throws `not_found` unless the conversation is a broadcast; a kind never changes. */
   mustBeBroadcast: (conversationId: string) => Promise<void>;
+  /** Throws `not_found` unless the person is in the conversation, or follows it. */
+  mustBeIn: (conversationId: string, userId: string) => Promise<void>;
+  /** Throws `not_found` unless the message is there for the person to read. */
+  mustSee: (message: About & Readonly<{ messageId: string }>, userId: string) => Promise<void>;
   /** Throws `not_found` where some of these people do not exist. */
   mustExist: (userIds: readonly string[]) => Promise<void>;
   /** Place, author and time of a message that the actor was there for; throws `not_found`. */

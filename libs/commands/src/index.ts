@@ -14,6 +14,7 @@ export * from './message-inputs.js';
 export { sending } from './message-commands.js';
 export * from './open-ports.js';
 export { People } from './people.js';
+export { arrangement } from './own-commands.js';
 export * from './policy-runner.js';
 export * from './ports.js';
 export * from './receipts-door.js';

@@ -106,3 +106,18 @@ export const preferences = z
   .refine((given) => Object.keys(given).length <= PREFERENCES_MAX, {
     error: `At most ${PREFERENCES_MAX} settings at once.`,
   });
+
+/** Folders that one conversation is in at most, and characters of a folder's name. */
+const FOLDERS_MAX = 16;
+const FOLDER_CHARS_MAX = 40;
+/** Characters of the note on a saved message. */
+const NOTE_CHARS_MAX = 1_000;
+
+/** The folders a conversation is in, each once. */
+export const folders = z
+  .array(name.refine((shown) => shown.length <= FOLDER_CHARS_MAX, { error: 'Too long a name.' }))
+  .max(FOLDERS_MAX)
+  .overwrite((given) => [...new Set(given)]);
+
+/** What a person notes for themselves. */
+export const note = wellFormed.max(NOTE_CHARS_MAX);

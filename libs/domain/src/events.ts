@@ -3,6 +3,7 @@ import { auditEvents } from './audit/events.js';
 import { claimEvents } from './claim/events.js';
 import { conversationEvents } from './conversation/events.js';
 import { erasureEvents } from './erasure/events.js';
+import { ownEvents } from './own/events.js';
 import { receiptEvents } from './receipts/events.js';
 import type { EventOf } from './schema.js';
 import { userEvents } from './user/events.js';
@@ -13,6 +14,7 @@ export const EVENT_SCHEMAS = {
   ...audienceEvents,
   ...receiptEvents,
   ...userEvents,
+  ...ownEvents,
   ...claimEvents,
   ...auditEvents,
   ...erasureEvents,

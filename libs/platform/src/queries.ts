@@ -115,6 +115,20 @@ export const QUERIES = {
     sort: { deletionDueAt: 1 },
     limit,
   }),
+  /** Conversations that a person arranged after a place in the log, in its order. */
+  arrangedSince: (userId: string, position: number, limit: number) => ({
+    view: 'arrangements',
+    filter: { userId, position: { $gt: position } },
+    sort: { position: 1 },
+    limit,
+  }),
+  /** Messages that a person saved before a place in the log, newest first. */
+  savedBefore: (userId: string, position: number, limit: number) => ({
+    view: 'saved',
+    filter: { userId, position: { $lt: position } },
+    sort: { position: -1 },
+    limit,
+  }),
   /** Sessions that ended since a time. */
   revokedSince: (at: string) => ({
     view: 'revocations',

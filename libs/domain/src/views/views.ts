@@ -1,6 +1,7 @@
 import { conversations } from './conversations.js';
 import { history } from './history.js';
 import { members } from './members.js';
+import { arrangements, saved } from './own.js';
 import { receipts } from './receipts.js';
 import { revocations } from './revocations.js';
 import { security } from './security.js';
@@ -15,4 +16,6 @@ export const VIEWS = {
   users,
   security,
   revocations,
+  arrangements,
+  saved,
 } as const;

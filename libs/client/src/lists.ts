@@ -1,0 +1,65 @@
+import type { Fact, PageOf, Positioned } from './protocol.js';
+import type { Query, Rest } from './rest.js';
+
+/** How a person has a conversation in their list. */
+export type Arrangement = Readonly<{
+  /** Silent until then, where that is to come. */
+  mutedUntil?: string;
+  archived: boolean;
+  pinned: boolean;
+  markedUnread: boolean;
+  folders: readonly string[];
+  settings: Readonly<Record<string, string | number | boolean>>;
+}>;
+
+/** What is to be otherwise; `mutedUntil: null` unmutes, a setting of null is taken away. */
+export type ArrangementChange = Readonly<{
+  mutedUntil?: string | null;
+  archived?: boolean;
+  pinned?: boolean;
+  markedUnread?: boolean;
+  folders?: readonly string[];
+  settings?: Readonly<Record<string, string | number | boolean | null>>;
+}>;
+
+/** A message one saved; without `message` where one may not read it any more. */
+export type SavedMessage = Readonly<{
+  conversationId: string;
+  messageId: string;
+  savedAt: string;
+  note?: string;
+  message?: Fact;
+}>;
+
+/** What one keeps for oneself: how one's list is, and saved messages. */
+export class Lists {
+  constructor(private readonly rest: Rest) {}
+
+  /** Mutes, archives, pins, marks as unread, puts in folders: on all of one's devices. */
+  arrange(conversationId: string, change: ArrangementChange): Promise<Positioned> {
+    return this.rest.send('PATCH', `/v1/conversations/${conversationId}/arrangement`, change);
+  }
+
+  /** What was arranged after a place in the log: the cursor. */
+  arranged(
+    query: Query = {},
+  ): Promise<PageOf<Arrangement & Readonly<{ conversationId: string; position: string }>>> {
+    return this.rest.get('/v1/me/arrangements', query);
+  }
+
+  /** Keeps a message for oneself. */
+  save(conversationId: string, messageId: string, note?: string): Promise<Positioned> {
+    const path = `/v1/conversations/${conversationId}/messages/${messageId}/saved`;
+    return this.rest.send('PUT', path, note === undefined ? {} : { note });
+  }
+
+  unsave(conversationId: string, messageId: string): Promise<Positioned> {
+    const path = `/v1/conversations/${conversationId}/messages/${messageId}/saved`;
+    return this.rest.send('DELETE', path);
+  }
+
+  /** Saved messages, newest first. */
+  saved(query: Query = {}): Promise<PageOf<SavedMessage>> {
+    return this.rest.get('/v1/me/saved', query);
+  }
+}
