@@ -38,7 +38,7 @@ export class OverviewController {
     summary: 'Lists, members and recent history in one pass: open, then unread, then by activity.',
   })
   async page(@Query({ schema: asking }) query: z.infer<typeof asking>, @Calling() { who }: Caller) {
-    const views = ['history', 'members', 'conversations', 'receipts'] as const;
+    const views = ['history', 'members', 'conversations', 'receipts', 'arrangements'] as const;
     await this.fresh.reach(views, query.minPosition);
     return this.overview.page(who.userId, query);
   }
