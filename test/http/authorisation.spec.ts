@@ -50,6 +50,8 @@ type Row = Readonly<{
   right: Right;
   path?: (world: World, own: Person | undefined) => Readonly<Record<string, string>>;
   json?: (world: World, own: Person | undefined) => object;
+  /** What is asked beside the path. */
+  query?: string;
   /** The answer to who may; 2xx where it is not said. */
   allowed?: number;
 }>;
@@ -111,6 +113,15 @@ const ROUTES: Readonly<Record<string, Row>> = {
   'GET /v1/me/exports/{exportId}/download': {
     right: (caller) => (WITHOUT_TOKEN.has(caller) ? 401 : 404),
     path: () => ({ exportId: randomUUID() }),
+  },
+  'GET /v1/conversations/{conversationId}/around': {
+    right: inside({ formerMember: 200 }),
+    path: inGroup,
+    query: '?seq=0',
+  },
+  'GET /v1/conversations/{conversationId}/messages/{messageId}': {
+    right: inside({ formerMember: 200 }),
+    path: message,
   },
   'GET /v1/me/arrangements': own(),
   'GET /v1/me/saved': own(),
@@ -284,10 +295,14 @@ const filled = (path: string, values: Readonly<Record<string, string>>): string 
 const called = async (route: string, row: Row, world: World, caller: Caller) => {
   const [method = '', path = ''] = route.split(' ');
   const by = caller === 'anonymous' ? undefined : world.people[caller];
-  const { status, text } = await door.send(method, filled(path, row.path?.(world, by) ?? {}), {
-    ...(by ? { by } : {}),
-    ...(row.json ? { json: row.json(world, by) } : {}),
-  });
+  const { status, text } = await door.send(
+    method,
+    filled(`${path}${row.query ?? ''}`, row.path?.(world, by) ?? {}),
+    {
+      ...(by ? { by } : {}),
+      ...(row.json ? { json: row.json(world, by) } : {}),
+    },
+  );
   return { status: status < 300 ? 200 : status, tells: text.includes('secret') };
 };
 

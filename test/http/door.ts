@@ -32,10 +32,13 @@ export type Body = Readonly<{
   registered?: boolean;
   position?: string;
   name?: string;
+  seq?: number;
+  at?: string;
   cursor?: string;
   items?: readonly Readonly<{
     conversationId?: string;
     seq?: number;
+    at?: string;
     type?: string;
     unread?: number;
     read?: unknown;

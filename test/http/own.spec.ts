@@ -102,3 +102,53 @@ describe('[X3] saved messages', () => {
     expect((await door.send('GET', '/v1/me/saved', { by: ada })).body.items).toEqual([]);
   });
 });
+
+describe('[B6] [X46] jumping into a history', () => {
+  const around = async (room: string, by: Person, query: string) =>
+    (await door.send('GET', `/v1/conversations/${room}/around?${query}`, { by })).body;
+  it('shows what stands around a message, a seq or a time, and how to go on', async () => {
+    const { ada, ben } = await both();
+    const room = await start(ada, ben);
+    const said: Body[] = [];
+    for (let count = 0; count < 20; count += 1) said.push(await say(room, ada, `${count}`));
+    const messageId = said[10]?.messageId ?? '';
+    const path = `/v1/conversations/${room}/messages/${messageId}`;
+    const seq = Number(said[10]?.seq);
+    const link = (await door.send('GET', path, { by: ben })).body;
+    expect(link).toMatchObject({ seq, data: { text: '10' } });
+    const seqs = ({ items = [] }: Body) => items.map((item) => item.seq);
+    const wanted = [seq - 2, seq - 1, seq, seq + 1];
+    for (const query of [`messageId=${messageId}`, `seq=${seq}`]) {
+      const body = await around(room, ben, `${query}&limit=4`);
+      expect(seqs(body)).toEqual(wanted);
+      expect(body).toMatchObject({ seq, before: String(seq - 2), after: String(seq + 1) });
+    }
+    const at = new URLSearchParams({ at: String(link.at) }).toString();
+    const { items = [] } = await around(room, ben, `${at}&limit=100`);
+    const first = items.find((item) => String(item.at) >= String(link.at));
+    expect(await around(room, ben, at)).toMatchObject({ seq: first?.seq });
+    expect(await around(room, ben, 'at=2000-01-01T00:00:00Z')).toMatchObject({ seq: 0 });
+    const end = await around(room, ben, 'at=2100-01-01T00:00:00Z&limit=2');
+    expect(seqs(end)).toEqual([said.at(-1)?.seq]);
+  });
+  it('[abuse 12] shows nothing of what one was not there for', async () => {
+    const { ada, ben } = await both();
+    const room = await start(ada);
+    const { messageId = '' } = await say(room, ada, 'before');
+    const path = (id: string) => `/v1/conversations/${room}/messages/${id}`;
+    await door.refuses(() => door.send('GET', path(messageId), { by: ben }), 404, 'not_found');
+    await door.send('POST', `/v1/conversations/${room}/members`, {
+      by: ada,
+      json: { members: [ben.userId] },
+    });
+    await door.refuses(() => door.send('GET', path(messageId), { by: ben }), 404, 'not_found');
+    const { text } = await door.send('GET', `/v1/conversations/${room}/around?seq=1`, { by: ben });
+    expect(text).not.toContain('before"');
+    for (const query of ['', '?seq=1&at=2000-01-01T00:00:00Z', '?seq=-1', '?at=yesterday'])
+      await door.refuses(
+        () => door.send('GET', `/v1/conversations/${room}/around${query}`, { by: ben }),
+        400,
+        'bad_request',
+      );
+  });
+});

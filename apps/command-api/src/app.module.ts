@@ -23,6 +23,8 @@ import { Myself } from './myself.js';
 import { Overview } from './overview.js';
 import { OverviewController } from './overview.controller.js';
 import { OwnController } from './own.controller.js';
+import { Passages } from './passages.js';
+import { PassagesController } from './passages.controller.js';
 import { PeopleController } from './people.controller.js';
 import { Proofs } from './proofs.js';
 import { ProofsController } from './proofs.controller.js';
@@ -54,6 +56,7 @@ export class AppModule {
         OverviewController,
         MessagesController,
         OwnController,
+        PassagesController,
         CommandsController,
         ProofsController,
         HealthController,
@@ -67,6 +70,7 @@ export class AppModule {
         Myself,
         Inbox,
         Keeping,
+        Passages,
         Transcript,
         Proofs,
         Overview,

@@ -183,6 +183,22 @@ export type OwnNotice = Readonly<{
   conversationId: string;
 }>;
 
+/** Where to look in a conversation: one of them. */
+export type Around = Readonly<
+  ({ seq: number } | { messageId: string } | { at: string }) & {
+    limit?: number;
+    minPosition?: string;
+  }
+>;
+
+/** Facts around a place, and where to go on in either direction (`before`, `after` of history). */
+export type Passage = Readonly<{
+  items: readonly Fact[];
+  seq: number;
+  before?: string;
+  after?: string;
+}>;
+
 /** A page of a list. */
 export type PageOf<Item> = Readonly<{ items: readonly Item[]; cursor?: string }>;
 

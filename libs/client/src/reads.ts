@@ -2,11 +2,13 @@ import { Account } from './account.js';
 import { Lists } from './lists.js';
 import type {
   ConversationItem,
+  Around,
   Fact,
   Member,
   OverviewItem,
   OverviewQuery,
   PageOf,
+  Passage,
   Person,
   Range,
 } from './protocol.js';
@@ -73,6 +75,19 @@ export abstract class Reads {
     const page = await this.page(conversationId, range);
     this.read(page.items);
     return page;
+  }
+
+  /** Facts around a seq, a message or a time. */
+  async around(conversationId: string, where: Around): Promise<Passage> {
+    const path = `/v1/conversations/${conversationId}/around`;
+    const passage = await this.rest.get<Passage>(path, where);
+    this.read(passage.items);
+    return passage;
+  }
+
+  /** One message, by what its permalink says. */
+  message(conversationId: string, messageId: string, query: Query = {}): Promise<Fact> {
+    return this.rest.get(`/v1/conversations/${conversationId}/messages/${messageId}`, query);
   }
 
   /** Who got a message and who read it. */
