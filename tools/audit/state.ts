@@ -80,14 +80,22 @@ async function* until(
   from: number,
   moment: Moment,
 ): AsyncGenerator<LogEvent, void> {
-  for (let next = from; ;) {
-    const page = await store.read(stream, next, PAGE_EVENTS);
+  let reading = store.read(stream, from, PAGE_EVENTS);
+  for (;;) {
+    const page = await reading;
+    const last = page.at(-1);
+    if (last && page.length === PAGE_EVENTS) {
+      // The log reads on while this page is folded.
+      reading = store.read(stream, last.revision + 1, PAGE_EVENTS);
+      reading.catch(() => {
+        // Whoever asks for the next page is told.
+      });
+    }
     for (const event of page) {
       if (!isWithin(event, moment)) return;
       yield event;
     }
     if (page.length < PAGE_EVENTS) return;
-    next = (page.at(-1)?.revision ?? next) + 1;
   }
 }
 
