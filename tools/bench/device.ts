@@ -43,6 +43,12 @@ const fieldOf = (packet: string, key: string, end: string): string => {
   return at < 0 ? '' : packet.slice(at + key.length, packet.indexOf(end, at + key.length));
 };
 
+/** Where a device stands: what it resumes from when it connects anew. */
+export type Standing = Readonly<{
+  cursor: string | null;
+  after: Readonly<{ position: string; id: string }> | undefined;
+}>;
+
 /** Speaks Engine.IO 4 and Socket.IO 5 by hand, as much of them as a load needs. */
 export class Device {
   readonly arrivals = new Arrivals();
@@ -62,7 +68,9 @@ export class Device {
     url: string,
     readonly seat: Seat,
     private readonly port: DevicePort,
+    from: Standing = { cursor: null, after: undefined },
   ) {
+    [this.#cursor, this.#after] = [from.cursor, from.after];
     const address = `${url.replace(/^http/u, 'ws')}/socket.io/?EIO=4&transport=websocket`;
     this.#socket = new WebSocket(address, { perMessageDeflate: false });
     this.#socket.on('message', (bytes: Buffer) => this.#hear(bytes.toString()));
@@ -70,7 +78,11 @@ export class Device {
     this.#socket.on('close', (code) => this.#end(`close ${code}`));
   }
 
-  /** Connects, and goes live from the log's end. */
+  get standing(): Standing {
+    return { cursor: this.#cursor, after: this.#after };
+  }
+
+  /** Connects, and goes live, from the log's end where it stood nowhere. */
   async enter(): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#welcomed = resolve;

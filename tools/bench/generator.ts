@@ -1,4 +1,5 @@
 import { Device, type DevicePort, type Said } from './device.js';
+import { comeBack } from './herd.js';
 import type { Load, Order, Outcome, Report } from './load.js';
 
 /** As the SDK does: what was shown is acknowledged at least this often (ms). */
@@ -8,6 +9,8 @@ const SETTLE_MS_MAX = 10_000;
 const LOOK_MS = 20;
 /** Handshakes under way at once. */
 const HANDSHAKES_AT_ONCE = 32;
+/** Lost connections that are told one by one. */
+const TOLD_MAX = 5;
 /** How often an open loop looks for what is due (ms). */
 const DUE_MS = 1;
 
@@ -66,6 +69,13 @@ class Crowd {
     setInterval(() => {
       for (const device of this.#devices) device.acknowledge();
     }, ACK_MS);
+  }
+
+  /** Waits until every connection is lost, and comes back, spread over some seconds. */
+  async back(spreadS: number): Promise<Report> {
+    while (this.#found.closed < this.#devices.length) await sleep(LOOK_MS);
+    const { socketUrl } = this.#load;
+    return { kind: 'back', back: await comeBack(this.#devices, socketUrl, spreadS) };
   }
 
   async talk(): Promise<Outcome> {
@@ -158,7 +168,9 @@ class Crowd {
       behind: count('behind'),
       closed: (reason) => {
         this.#found.closed += 1;
-        process.stderr.write(`a connection was lost: ${reason}\n`);
+        // All at once are lost on purpose.
+        if (this.#found.closed <= TOLD_MAX)
+          process.stderr.write(`a connection was lost: ${reason}\n`);
       },
     };
   }
@@ -204,7 +216,8 @@ const obey = async (order: Order): Promise<void> => {
     crowd = new Crowd(order.load);
     await crowd.connect();
     tell({ kind: 'connected' });
-  } else if (crowd) tell({ kind: 'outcome', outcome: await crowd.talk() });
+  } else if (order.kind === 'come-back' && crowd) tell(await crowd.back(order.spreadS));
+  else if (crowd) tell({ kind: 'outcome', outcome: await crowd.talk() });
 };
 
 process.on('message', (order: Order) => {

@@ -4,10 +4,20 @@ import { z } from 'zod';
 import { startPlatform, type Platform } from '../start/platform.js';
 import { builtPath, type PartName } from '../start/programs.js';
 import { Generator, pidsOf, roomsOf } from './chat.js';
-import { median, rounded, type Figures, type Measured, type Scale } from './figures.js';
+import {
+  median,
+  percentilesMs,
+  rounded,
+  type Figures,
+  type Measured,
+  type Scale,
+} from './figures.js';
 import { residentKiBOf, watch } from './machine.js';
 import { caughtUp, Population, type Person, BENCH_SETTINGS } from './population.js';
 
+/** Connections that are lost at once, and seconds over which they come back. */
+const HERD_CONNECTIONS = 5_000;
+const HERD_SPREAD_S = 10;
 const IDLE_CONVERSATIONS = 20;
 const IDLE_ROOM = 10;
 /** Memory is looked at this often, for this long (ms); the least counts, for garbage is not held. */
@@ -87,6 +97,43 @@ const leastResidentKiB = async (pid: number, looks: number): Promise<number> => 
   }
   return least;
 };
+
+/** A realtime node dies under many connections: all come back at once, and have what was said. */
+export const benchHerd = ({ isQuick }: Scale): Promise<Measured> =>
+  onPlatform(async (platform, population) => {
+    const count = isQuick ? 100 : HERD_CONNECTIONS;
+    const people = await population.people(count);
+    const rooms = roomsOf(people, IDLE_ROOM);
+    const conversations = await population.rooms(rooms, 'group');
+    await caughtUp(platform);
+    const seats = people.map(({ userId, token }) => ({ userId, token, conversations: [] }));
+    const generator = new Generator();
+    try {
+      const load = { socketUrl: platform.urls.socket, seats, text: '', warmUpS: 0, seconds: 0 };
+      generator.tell({ kind: 'connect', load });
+      await generator.hears('connected');
+      const back = generator.hears('back');
+      generator.tell({ kind: 'come-back', spreadS: HERD_SPREAD_S });
+      platform.kill('realtime', 'SIGKILL');
+      for (const [at, conversationId] of conversations.entries()) {
+        const author = rooms[at]?.[0];
+        const path = `/v1/conversations/${conversationId}/messages`;
+        if (author) await post(`${platform.urls.public}${path}`, author);
+      }
+      const { caughtUpMs, facts, again } = (await back).back;
+      const pid = platform.parts.get('realtime')?.pid ?? 0;
+      const figures = {
+        connections: count,
+        ...percentilesMs('caughtUp', caughtUpMs),
+        connectedAgain: again,
+        realtimeMib: rounded(residentKiBOf(pid) / 1_024),
+      };
+      const missing = conversations.length * IDLE_ROOM - facts;
+      return { figures, faults: missing > 0 ? [`${missing} messages did not come`] : [] };
+    } finally {
+      generator.end();
+    }
+  });
 
 /** Memory of the socket door per connection that says nothing. */
 export const benchIdle =

@@ -37,10 +37,22 @@ export type Outcome = Readonly<{
   closed: number;
 }>;
 
+/** How devices came back after all their connections were lost. */
+export type Back = Readonly<{
+  /** From the loss of the last connection until a device had everything and was live. */
+  caughtUpMs: readonly number[];
+  /** Messages that they were shown, and connections that it took beyond one each. */
+  facts: number;
+  again: number;
+}>;
+
 /** What the generator tells while it works. */
 export type Report =
   | Readonly<{ kind: 'connected' | 'began' | 'ended' }>
-  | Readonly<{ kind: 'outcome'; outcome: Outcome }>;
+  | Readonly<{ kind: 'outcome'; outcome: Outcome }>
+  | Readonly<{ kind: 'back'; back: Back }>;
 
 /** What the generator is told to do. */
-export type Order = Readonly<{ kind: 'connect'; load: Load } | { kind: 'talk' }>;
+export type Order = Readonly<
+  { kind: 'connect'; load: Load } | { kind: 'talk' } | { kind: 'come-back'; spreadS: number }
+>;

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { benchChat, type Chat } from './chat.js';
 import { summaryOf, type Measured, type Scale, type Scenario, type Summary } from './figures.js';
-import { benchGrowth, benchIdle, benchRebuild } from './large.js';
+import { benchGrowth, benchHerd, benchIdle, benchRebuild } from './large.js';
 import { benchAppends, benchCatchUp, benchDisk, benchFinds, benchUpserts } from './stores.js';
 
 /** Runs of each scenario, where it names no number of its own. */
@@ -74,6 +74,11 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     what: 'the same with 10,000',
     repeats: 1,
     run: benchIdle(10_000),
+  },
+  herd: {
+    what: '5,000 connections lost with their node, coming back over 10 s',
+    repeats: 1,
+    run: benchHerd,
   },
   growth: {
     what: 'a message, and the first of a cold process, at 1,000 to 1,000,000 of history',
