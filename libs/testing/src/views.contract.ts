@@ -64,6 +64,24 @@ const fifty = (position: number) =>
   Array.from({ length: 50 }, (_, index) => thing(`d${index}`, position + (index % 3)));
 
 const writing = (opened: () => OpenedViews) => {
+  it('[Z6] remembers who was erased, and replaces documents whatever is there', async () => {
+    const { writer, switching } = opened();
+    const userId = randomUUID();
+    expect((await writer.erased()).has(userId)).toBe(false);
+    await writer.noteErased(userId);
+    await writer.noteErased(userId);
+    expect((await writer.erased()).has(userId)).toBe(true);
+    await writer.write(view, [thing('a', 9, { text: 'said' })], new Set(['a']));
+    await switching.replace(view, [thing('a', 9, { text: '' }), thing('new', 3)]);
+    expect(await writer.load(view, ['a', 'new'])).toEqual([
+      thing('a', 9, { text: '' }),
+      thing('new', 3),
+    ]);
+    const { method } = await switching.compact();
+    expect(['copy and swap', 'compact']).toContain(method);
+    expect(await writer.load(view, ['new'])).toEqual([thing('new', 3)]);
+  });
+
   it('writes new documents and finds them by id, by a question and by page', async () => {
     const { writer, views } = opened();
     const documents = [thing('b', 2), thing('a', 1), thing('c', 3, { owner: 'bob' })];
