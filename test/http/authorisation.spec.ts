@@ -204,6 +204,19 @@ const ROUTES: Readonly<Record<string, Row>> = {
     right: inside({ member: 403, formerMember: 403 }),
     path: message,
   },
+  'GET /v1/conversations/{conversationId}/messages/{messageId}/versions': {
+    right: inside({ formerMember: 200 }),
+    path: message,
+  },
+  'PATCH /v1/conversations/{conversationId}/messages/{messageId}': {
+    right: inside({ member: 403 }),
+    path: message,
+    json: () => ({ text: 'otherwise' }),
+  },
+  'DELETE /v1/conversations/{conversationId}/messages/{messageId}': {
+    right: inside({ member: 403 }),
+    path: message,
+  },
   'GET /v1/conversations/{conversationId}/messages/{messageId}/deliveries': {
     right: inside({ member: 403, formerMember: 403 }),
     path: message,

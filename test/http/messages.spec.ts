@@ -148,3 +148,84 @@ describe('A message', () => {
     expect(status).toBe(201);
   });
 });
+
+const message = (room: string, id: string, rest = '') => at(room, `/messages/${id}${rest}`);
+const edit = (room: string, by: Person, id: string, json: object) =>
+  door.send('PATCH', message(room, id), { by, json });
+const remove = (room: string, by: Person, id: string) =>
+  door.send('DELETE', message(room, id), { by });
+const versions = async (room: string, by: Person, id: string): Promise<unknown[]> => {
+  const { body } = await door.send('GET', message(room, id, '/versions'), { by });
+  return (body.items ?? []).map((version) => Reflect.get(version, 'text'));
+};
+
+describe('An edit', () => {
+  it('shows the latest text beside the first, and every version on request', async () => {
+    const room = await start(ada, ben);
+    const id = await said(room, ada, 'one');
+    for (const text of ['two', 'three'])
+      expect((await edit(room, ada, id, { text })).status).toBe(200);
+    const shown = (await page(room, ben)).find(({ type }) => type === 'message.sent');
+    expect(shown).toMatchObject({ data: { text: 'one' }, now: { text: 'three' } });
+    expect(await versions(room, ben, id)).toEqual(['one', 'two', 'three']);
+    const { body } = await door.send('GET', at(room), { by: ben });
+    expect(body).toMatchObject({ last: { text: 'three' } });
+  });
+
+  it('[abuse 20] is not of another’s message, nor of a deleted one', async () => {
+    const room = await start(ada, ben);
+    const id = await said(room, ada, 'mine');
+    await door.refuses(() => edit(room, ben, id, { text: 'yours' }), 403, 'forbidden');
+    await door.refuses(() => edit(room, eve, id, { text: 'yours' }), 404, 'not_found');
+    await remove(room, ada, id);
+    await door.refuses(() => edit(room, ada, id, { text: 'again' }), 409, 'too_late');
+    expect(await versions(room, ben, id)).toEqual([]);
+  });
+
+  it('that comes at the same time as another is ordered by the stream', async () => {
+    const room = await start(ada, ben);
+    const id = await said(room, ada, 'none');
+    const texts = Array.from({ length: 8 }, (_, place) => `edit ${place}`);
+    await Promise.all(texts.map((text) => edit(room, ada, id, { text })));
+    const all = await versions(room, ben, id);
+    expect(new Set(all)).toEqual(new Set([...texts, 'none']));
+    expect(all).toHaveLength(9);
+    const shown = (await page(room, ben)).find(({ type }) => type === 'message.sent');
+    expect(shown).toMatchObject({ now: { text: all.at(-1) } });
+  });
+
+  it('is not shown to who had left before', async () => {
+    const room = await start(ada, ben);
+    const id = await said(room, ada, 'while you were here');
+    await door.send('POST', at(room, '/leave'), { by: ben, json: {} });
+    await edit(room, ada, id, { text: 'after you left' });
+    expect(await versions(room, ben, id)).toEqual(['while you were here']);
+    expect(JSON.stringify(await page(room, ben))).not.toContain('after you left');
+  });
+});
+
+describe('A deletion', () => {
+  it('leaves nothing of what was said, in any version, to anybody', async () => {
+    const room = await start(ada, ben);
+    const id = await said(room, ada, 'secret one');
+    await edit(room, ada, id, { text: 'secret two' });
+    expect((await remove(room, ada, id)).status).toBe(200);
+    expect((await remove(room, ada, id)).status).toBe(200);
+    for (const by of [ada, ben]) {
+      const facts = await page(room, by);
+      expect(JSON.stringify(facts)).not.toContain('secret');
+      expect(facts.find(({ type }) => type === 'message.sent')).toMatchObject({ deleted: true });
+      expect(facts.filter(({ type }) => type === 'message.deleted')).toHaveLength(1);
+      expect(await versions(room, by, id)).toEqual([]);
+      const { body } = await door.send('GET', at(room), { by });
+      expect(JSON.stringify(body)).not.toContain('secret');
+    }
+  });
+
+  it('[abuse 20] is by the author or an admin', async () => {
+    const room = await start(ada, ben, eve);
+    const id = await said(room, ben, 'mine');
+    await door.refuses(() => remove(room, eve, id), 403, 'forbidden');
+    expect((await remove(room, ada, id)).status).toBe(200);
+  });
+});

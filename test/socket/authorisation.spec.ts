@@ -92,6 +92,8 @@ const EVENTS: Readonly<Record<string, Row>> = {
     userId: idOf('member'),
   })),
   'message.send': row(members, there({ text: 'x' })),
+  'message.edit': row(nobody('not_found'), there({ messageId: randomUUID(), text: 'x' })),
+  'message.delete': row(nobody('not_found'), there({ messageId: randomUUID() })),
   'broadcast.follow': row(everybody, audience),
   'broadcast.unfollow': row(everybody, audience),
   'user.rename': row(everybody, () => ({ name: 'x' })),

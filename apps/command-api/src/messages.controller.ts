@@ -1,7 +1,7 @@
-import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import { id, ReceiptsDoor, sending, seq } from '#commands';
+import { editing, id, ReceiptsDoor, sending, seq } from '#commands';
 import { MARK_KINDS } from '#domain';
 import { Calling, type Caller } from './caller.js';
 import { Deliveries } from './deliveries.js';
@@ -27,6 +27,7 @@ const span = z.strictObject({
   limit: limitUpTo(HISTORY_LIMIT_MAX, 50),
   minPosition,
 });
+const awaiting = z.strictObject({ minPosition });
 const paging = z.strictObject({
   limit: limitUpTo(RECEIPTS_LIMIT_MAX, 100),
   cursor: id.optional(),
@@ -65,8 +66,41 @@ export class MessagesController {
     @Query({ schema: span }) { minPosition: position, ...query }: z.infer<typeof span>,
     @Calling() { who }: Caller,
   ) {
-    await this.fresh.reach(['history', 'members'], position);
+    await this.fresh.reach(['history', 'members', 'messages'], position);
     return this.transcript.page(who.userId, conversationId, query);
+  }
+
+  @Patch('messages/:messageId')
+  @ApiHeader({ name: 'Idempotency-Key', required: false, schema: { type: 'string' } })
+  @ApiOperation({ summary: 'Say it otherwise, within a day; earlier versions stay readable.' })
+  edit(
+    @Param({ schema: ofMessage }) params: z.infer<typeof ofMessage>,
+    @Body({ schema: editing }) body: z.infer<typeof editing>,
+    @Calling() caller: Caller,
+  ) {
+    return caller.command('message.edit', { ...params, ...body });
+  }
+
+  @Delete('messages/:messageId')
+  @ApiOperation({
+    summary: 'Take a message back for all: its author within two days, or an admin.',
+  })
+  delete(
+    @Param({ schema: ofMessage }) params: z.infer<typeof ofMessage>,
+    @Calling() caller: Caller,
+  ) {
+    return caller.command('message.delete', params);
+  }
+
+  @Get('messages/:messageId/versions')
+  @ApiOperation({ summary: 'All that a message has said, oldest first; nothing once deleted.' })
+  async versions(
+    @Param({ schema: ofMessage }) message: z.infer<typeof ofMessage>,
+    @Query({ schema: awaiting }) query: z.infer<typeof awaiting>,
+    @Calling() { who }: Caller,
+  ) {
+    await this.fresh.reach(['history', 'members', 'messages'], query.minPosition);
+    return { items: await this.transcript.versions(who.userId, message) };
   }
 
   @Get('messages/:messageId/receipts')

@@ -3,13 +3,19 @@ import {
   factFrom,
   mayRead,
   memberKey,
+  messageOf,
   reject,
+  shownFact,
   type Fact,
   type Interval,
   type MemberView,
+  type MessageVersion,
+  type MessageView,
+  type ShownFact,
   shownRead,
   type ReceiptView,
   type StoredEntry,
+  versionOf,
 } from '#domain';
 import { QUERIES, Views, type Query, type Stored } from '#platform';
 import type { Page } from './inbox.js';
@@ -27,6 +33,10 @@ export type MemberItem = Readonly<{ userId: string; role: string; joinedAt: stri
 /** Whether a message reached a member, and whether they saw it. */
 export type ReceiptItem = Readonly<{ userId: string; delivered: boolean; read: boolean }>;
 
+/** What a message said at a time. */
+export type VersionItem = Omit<MessageVersion, 'position'>;
+
+type Named = Readonly<{ conversationId: string; messageId: string }>;
 type Bounds = Readonly<{ from: number; to: number }>;
 
 const absent = (): never =>
@@ -41,7 +51,7 @@ export class Transcript {
   constructor(private readonly views: Views) {}
 
   /** A page of facts in the order of seq; the cursor is the seq to go on from. */
-  async page(userId: string, conversationId: string, span: Span): Promise<Page<Fact>> {
+  async page(userId: string, conversationId: string, span: Span): Promise<Page<ShownFact>> {
     // Read before the membership: nothing above it may be shown, for it may come after a removal.
     const checkpoint = await this.views.checkpoint('members');
     const { intervals } = await this.#stayOf(userId, conversationId);
@@ -53,7 +63,9 @@ export class Transcript {
       if (limit > 0)
         entries.push(...(await this.#within(conversationId, stay, bounds, { limit, isForward })));
     }
-    const items = (isForward ? entries : entries.toReversed()).map(factFrom);
+    const facts = (isForward ? entries : entries.toReversed()).map(factFrom);
+    const maySee = (position: number) => position <= checkpoint && mayRead(intervals, position);
+    const items = await this.#asTheyAre(facts, maySee);
     const edge = isForward ? items.at(-1) : items[0];
     return entries.length === span.limit && edge ? { items, cursor: String(edge.seq) } : { items };
   }
@@ -88,20 +100,47 @@ export class Transcript {
     return found.length === limit && last ? { items, cursor: last.userId } : { items };
   }
 
+  /** All that a message has said, as far as the reader was there; nothing once it was deleted. */
+  async versions(userId: string, named: Named): Promise<readonly VersionItem[]> {
+    const checkpoint = await this.views.checkpoint('members');
+    const { message, intervals } = await this.#message(userId, named);
+    const [view] = await this.views.get<MessageView>('messages', [named.messageId]);
+    if (view?.deleted) return [];
+    const { seq, at } = message;
+    const { text, content } = message.data;
+    const first = { seq, at, text: String(text) };
+    const later = (view?.versions ?? []).filter(
+      ({ position }) => position <= checkpoint && mayRead(intervals, position),
+    );
+    return [typeof content === 'string' ? { ...first, content } : first, ...later.map(versionOf)];
+  }
+
+  async #asTheyAre(
+    facts: readonly Fact[],
+    maySee: (position: number) => boolean,
+  ): Promise<readonly ShownFact[]> {
+    const ids = new Set(facts.flatMap((fact) => messageOf(fact) ?? []));
+    if (ids.size === 0) return facts;
+    const changed = await this.views.get<MessageView>('messages', [...ids]);
+    const views = new Map(changed.map((view) => [view._id, view]));
+    return facts.map((fact) => shownFact(fact, views.get(messageOf(fact) ?? ''), maySee));
+  }
+
   /** A message of one's own; `forbidden` for those of others, `not_found` where one may not look. */
-  async ownMessage(
-    userId: string,
-    { conversationId, messageId }: Readonly<{ conversationId: string; messageId: string }>,
-  ): Promise<Stored<StoredEntry>> {
+  async ownMessage(userId: string, named: Named): Promise<Stored<StoredEntry>> {
+    const { message } = await this.#message(userId, named);
+    if (message.actor !== userId) reject('forbidden', 'Only its author sees who got a message.');
+    return message;
+  }
+
+  async #message(userId: string, { conversationId, messageId }: Named) {
     const { intervals } = await this.#stayOf(userId, conversationId);
     const [message] = await this.views.get<StoredEntry>('history', [messageId]);
     const isThere =
       message?.conversationId === conversationId &&
       message.type === 'message.sent' &&
       mayRead(intervals, message.position);
-    if (!isThere) return reject('not_found', 'There is no such message.');
-    if (message.actor !== userId) reject('forbidden', 'Only its author sees who got a message.');
-    return message;
+    return isThere ? { message, intervals } : reject('not_found', 'There is no such message.');
   }
 
   async #receiptsOf(

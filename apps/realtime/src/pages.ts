@@ -1,10 +1,13 @@
 import {
   factFrom,
   mayRead,
+  messageOf,
+  shownFact,
   type ConversationView,
   type Fact,
   type Interval,
   type MemberView,
+  type MessageView,
   shownRead,
   type ReceiptView,
   type StoredEntry,
@@ -103,7 +106,7 @@ export class Pages {
       .map(factFrom)
       .filter((fact) => isFor(fact, userId));
     return {
-      facts,
+      facts: await this.#asTheyAre(facts),
       receipts: (await this.#receipts(userId, stays.small, from, upTo))
         // How far others got after one had left is no more one's business than what they said.
         .filter(({ conversationId, position }) =>
@@ -113,6 +116,15 @@ export class Pages {
       end: more ? { position: last.position, eventId: last._id } : end,
       more,
     };
+  }
+
+  /** Without what deleted messages said; edits come as facts of their own. */
+  async #asTheyAre(facts: readonly Fact[]): Promise<readonly Fact[]> {
+    const ids = new Set(facts.flatMap((fact) => messageOf(fact) ?? []));
+    if (ids.size === 0) return facts;
+    const changed = await this.views.get<MessageView>('messages', [...ids]);
+    const views = new Map(changed.map((view) => [view._id, view]));
+    return facts.map((fact) => shownFact(fact, views.get(messageOf(fact) ?? ''), () => false));
   }
 
   async #receipts(

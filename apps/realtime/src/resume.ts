@@ -12,7 +12,7 @@ import { Rooms } from './rooms.js';
 const VIEWS_WITHIN_MS = 5_000;
 
 /** The views that a page of facts is read from, and those of a page's receipts. */
-const FACT_VIEWS = ['members', 'conversations', 'history'] as const;
+const FACT_VIEWS = ['members', 'conversations', 'history', 'messages'] as const;
 const RECEIPT_VIEWS = ['receipts'] as const;
 
 /** What a client asks for: what comes after a place; without one, after the log's end. */

@@ -1,5 +1,6 @@
 import { sentOf } from './accepted.js';
-import type { Accepted, Fact, Sent } from './protocol.js';
+import type { Accepted, Fact, MessageVersion, PageOf, Sent } from './protocol.js';
+import type { Query, Rest } from './rest.js';
 
 /** A part of a text that means something; places count UTF-16 code units. */
 export type Entity = Readonly<{ offset: number; length: number }> &
@@ -73,7 +74,10 @@ export const contentOf = (fact: Fact): Content => {
 
 /** What is said, and what becomes of it; everything goes through the outbox. */
 export class Messages {
-  constructor(private readonly enter: Entering) {}
+  constructor(
+    private readonly rest: Rest,
+    private readonly enter: Entering,
+  ) {}
 
   /** Says something of any kind. Resolves when it is in the log; the same `id` is the same. */
   async send(
@@ -82,5 +86,29 @@ export class Messages {
     { id }: Readonly<{ id?: string }> = {},
   ): Promise<Sent> {
     return sentOf(await this.enter('message.send', { conversationId, ...message }, id));
+  }
+
+  /** Says it otherwise; earlier versions stay readable. */
+  edit(
+    conversationId: string,
+    messageId: string,
+    message: Content & Readonly<{ text?: string }>,
+  ): Promise<Accepted> {
+    return this.enter('message.edit', { conversationId, messageId, ...message });
+  }
+
+  /** Takes a message back, for everybody. */
+  delete(conversationId: string, messageId: string): Promise<Accepted> {
+    return this.enter('message.delete', { conversationId, messageId });
+  }
+
+  /** All that a message has said, oldest first; nothing once it was deleted. */
+  async versions(
+    conversationId: string,
+    messageId: string,
+    query: Query = {},
+  ): Promise<readonly MessageVersion[]> {
+    const path = `/v1/conversations/${conversationId}/messages/${messageId}/versions`;
+    return (await this.rest.get<PageOf<MessageVersion>>(path, query)).items;
   }
 }

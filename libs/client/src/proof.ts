@@ -6,6 +6,7 @@ import type { Fact } from './protocol.js';
 /** The fields of each type of fact that are personal: committed to, and not linked themselves. */
 const PERSONAL: Readonly<Partial<Record<Fact['type'], readonly string[]>>> = {
   'message.sent': ['text', 'content'],
+  'message.edited': ['text', 'content'],
   'conversation.started': ['name'],
   'conversation.renamed': ['name'],
 };

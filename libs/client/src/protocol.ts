@@ -16,6 +16,15 @@ export type FactData = {
     /** JSON of what else it holds: see `contentOf`. */
     content?: string;
   }>;
+  'message.edited': Readonly<{
+    messageId: string;
+    messageSeq: number;
+    text: string;
+    mentions?: readonly string[];
+    notify?: 'all';
+    content?: string;
+  }>;
+  'message.deleted': Readonly<{ messageId: string; messageSeq: number }>;
   'conversation.started': Readonly<{ kind: ConversationKind; name?: string }>;
   'conversation.renamed': Readonly<{ name: string }>;
   'members.added': Readonly<{ members: readonly string[]; role: Role }>;
@@ -25,6 +34,9 @@ export type FactData = {
   'broadcast.followed': Readonly<{ userId: string }>;
   'broadcast.unfollowed': Readonly<{ userId: string }>;
 };
+
+/** What a message said from a time on. */
+export type MessageVersion = Readonly<{ seq: number; at: string; text: string; content?: string }>;
 
 /** Between two, among members, or from admins to an audience. */
 export type ConversationKind = 'direct' | 'group' | 'broadcast';
@@ -36,6 +48,8 @@ export type FactType = keyof FactData;
 /** Every type of fact there is. */
 export const FACT_TYPES = [
   'message.sent',
+  'message.edited',
+  'message.deleted',
   'conversation.started',
   'conversation.renamed',
   'members.added',
@@ -75,6 +89,10 @@ export type FactOf<Type extends FactType> = Readonly<{
   causationId: string;
   /** The id of the command it came from. */
   clientId: string;
+  /** Of a message read from history that was edited: what it says now. */
+  now?: MessageVersion;
+  /** Nothing is shown any more of what the message said. */
+  deleted?: true;
   /** Absent outside a conversation's order, and in logs from before there were proofs. */
   proof?: Proof;
 }>;

@@ -114,7 +114,7 @@ export class Scripta extends Reads {
 
   /** Messages of all kinds. */
   get messages(): Messages {
-    return new Messages((name, data, id) => this.#command(name, data, id));
+    return new Messages(this.#rest, (name, data, id) => this.#command(name, data, id));
   }
 
   protected override read(facts: readonly Fact[]): void {

@@ -129,6 +129,20 @@ export const mustFit = (parts: MessageParts, context: z.RefinementCtx): void => 
   context.addIssue({ code: 'custom', message, params: { code: 'invalid' }, input });
 };
 
+/** Refuses (`invalid`) an edit that does not go together: a text, or what a place or file is now. */
+export const mustFitEdit = (parts: Omit<MessageParts, 'kind'>, context: z.RefinementCtx): void => {
+  const own = PARTS.find((part) => parts[part] !== undefined);
+  const kinds = MESSAGE_KINDS.filter((kind) => PART_OF[kind] === own);
+  if (kinds.every((kind) => wrongPart({ ...parts, kind }) !== undefined)) {
+    mustFit({ ...parts, kind: kinds[0] }, context);
+    return;
+  }
+  mustFit(
+    { ...parts, kind: kinds.find((kind) => wrongPart({ ...parts, kind }) === undefined) },
+    context,
+  );
+};
+
 /** What the log keeps of a message's parts. */
 export const bodyOf = (parts: MessageParts): MessageBody => {
   const { text = '', kind, entities = [], ...others } = parts;

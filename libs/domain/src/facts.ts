@@ -36,6 +36,8 @@ export const FACT_TYPES = {
   RoleChanged: 'role.changed',
   ConversationRenamed: 'conversation.renamed',
   MessageSent: 'message.sent',
+  MessageEdited: 'message.edited',
+  MessageDeleted: 'message.deleted',
   BroadcastFollowed: 'broadcast.followed',
   BroadcastUnfollowed: 'broadcast.unfollowed',
 } as const satisfies Record<HeardEvent['type'], string>;

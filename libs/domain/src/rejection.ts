@@ -16,6 +16,7 @@ export const REJECTION_CODES = [
   'rate_limited',
   'resync_required',
   'too_large',
+  'too_late',
   'too_many_devices',
   'unauthorized',
   'unavailable',

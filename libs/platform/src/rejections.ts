@@ -24,6 +24,7 @@ export const REJECTION_STATUS: Readonly<Record<RejectionCode, Refusal>> = {
   rate_limited: later(429),
   resync_required: final(409),
   too_large: final(413),
+  too_late: final(409),
   too_many_devices: final(409),
   unauthorized: final(401),
   unavailable: later(503),

@@ -5,6 +5,9 @@ import type { ConversationEvent, ConversationKind, Role } from './events.js';
 /** Latest messages kept in the state: who is told of a read mark, and the number at a seq. */
 export const RECENT_MESSAGES_MAX = 64;
 
+/** Deleted messages that the state remembers: 16 an hour for as long as any can be edited. */
+export const DELETED_MAX = 400;
+
 /** A message that a mark may still point at. */
 export type RecentMessage = Readonly<{ seq: number; number: number; by: string }>;
 
@@ -20,6 +23,10 @@ export type Conversation = {
   outboxes: Outboxes;
   /** Oldest first. */
   recent: RecentMessage[];
+  /** Messages that were deleted, with their place: they can be edited no more. */
+  deleted: Map<string, number>;
+  /** Messages up to this place can be edited no more: which were deleted is forgotten. */
+  forgotten: number;
 };
 
 export const initial = (): Conversation => ({
@@ -29,6 +36,8 @@ export const initial = (): Conversation => ({
   members: new Map(),
   outboxes: new Map(),
   recent: [],
+  deleted: new Map(),
+  forgotten: -1,
 });
 
 /** What an event changes in the state; most change nothing that a decision needs. */
@@ -42,6 +51,14 @@ type Folds = Readonly<{ [Type in ConversationEvent['type']]: Fold<Type> }>;
 const nothing = (): void => undefined;
 const gone = (state: Conversation, { userId }: Readonly<{ userId: string }>): void => {
   state.members.delete(userId);
+};
+
+const forgetOldest = (state: Conversation): void => {
+  for (const [messageId, seq] of state.deleted) {
+    if (state.deleted.size <= DELETED_MAX) return;
+    state.deleted.delete(messageId);
+    state.forgotten = Math.max(state.forgotten, seq);
+  }
 };
 
 const FOLDS: Folds = {
@@ -63,6 +80,11 @@ const FOLDS: Folds = {
     state.recent.push({ seq: revision, number, by });
     if (state.recent.length > RECENT_MESSAGES_MAX) state.recent.shift();
   },
+  MessageEdited: nothing,
+  MessageDeleted: (state, { messageId, messageSeq }) => {
+    state.deleted.set(messageId, messageSeq);
+    forgetOldest(state);
+  },
 };
 
 export const evolve = (
@@ -78,22 +100,29 @@ export const evolve = (
   return state;
 };
 
-type Frozen = Omit<Conversation, 'members' | 'outboxes'> & {
+type Frozen = Omit<Conversation, 'members' | 'outboxes' | 'deleted'> & {
+  deleted: [string, number][];
   members: [string, Role][];
   outboxes: [string, Outbox][];
 };
 
 export const snapshots: Snapshots<Conversation> = {
-  version: 1,
+  version: 2,
   freeze: (state) => ({
     ...state,
     members: [...state.members],
     outboxes: freezeOutboxes(state.outboxes),
+    deleted: [...state.deleted],
   }),
   thaw: (frozen) => {
     // A snapshot of this version was written by `freeze` above; others are never thawed.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    const { members, outboxes, ...rest } = frozen as Frozen;
-    return { ...rest, members: new Map(members), outboxes: new Map(outboxes) };
+    const { members, outboxes, deleted, ...rest } = frozen as Frozen;
+    return {
+      ...rest,
+      members: new Map(members),
+      outboxes: new Map(outboxes),
+      deleted: new Map(deleted),
+    };
   },
 };

@@ -23,5 +23,17 @@ export class SendMessage extends Command<
   readonly type = 'SendMessage';
 }
 
+/** An older message that a command is about. */
+type About = { conversationId: string; messageId: string; target: Target };
+
+/** Say it otherwise. */
+export class EditMessage extends Command<'EditMessage', Omit<MessageBody, 'kind'> & About> {
+  readonly type = 'EditMessage';
+}
+/** Take it back, for everybody. */
+export class DeleteMessage extends Command<'DeleteMessage', About> {
+  readonly type = 'DeleteMessage';
+}
+
 /** A wish about what is said. */
-export type MessageCommand = SendMessage;
+export type MessageCommand = SendMessage | EditMessage | DeleteMessage;

@@ -36,4 +36,22 @@ export const messageEvents = {
     }),
     version: 2,
   },
+  /** A message's next version; earlier ones stay readable. `messageSeq` is its place. */
+  MessageEdited: event({
+    ...stamp,
+    conversationId: open.uuid,
+    messageId: open.uuid,
+    messageSeq: open.integer,
+    text: personal.text,
+    mentions: optional(open.uuids),
+    notify: optional(open.choice('all')),
+    content: optional(personal.text),
+  }),
+  /** Nobody is shown any more what the message said. */
+  MessageDeleted: event({
+    ...stamp,
+    conversationId: open.uuid,
+    messageId: open.uuid,
+    messageSeq: open.integer,
+  }),
 } as const;

@@ -26,19 +26,27 @@ type Change<Type extends ConversationEvent['type']> = (
 
 const oneLess = ({ members }: ConversationView) => ({ members: members - 1 });
 
+/** Cut between code points: half of a pair is not text. */
+const excerptOf = (text: string): string =>
+  Array.from(text.slice(0, 2 * EXCERPT_CHARS_MAX))
+    .slice(0, EXCERPT_CHARS_MAX)
+    .join('');
+
+const retold = ({ last }: ConversationView, messageId: string, text: string) =>
+  last?.messageId === messageId ? { last: { ...last, text } } : {};
+
 /** Those that show in lists; the others only move the head. */
 const CHANGES: Readonly<{ [Type in ConversationEvent['type']]?: Change<Type> }> = {
   MembersAdded: (view, data) => ({ members: view.members + data.members.length }),
   MemberRemoved: oneLess,
   MemberLeft: oneLess,
   ConversationRenamed: (_, { name }) => ({ name }),
-  MessageSent: (view, { messageId, by, at, number, text }) => {
-    // Cut between code points: half of a pair is not text.
-    const excerpt = Array.from(text.slice(0, 2 * EXCERPT_CHARS_MAX))
-      .slice(0, EXCERPT_CHARS_MAX)
-      .join('');
-    return { number, last: { messageId, seq: view.head, by, at, text: excerpt } };
-  },
+  MessageSent: (view, { messageId, by, at, number, text }) => ({
+    number,
+    last: { messageId, seq: view.head, by, at, text: excerptOf(text) },
+  }),
+  MessageEdited: (view, { messageId, text }) => retold(view, messageId, excerptOf(text)),
+  MessageDeleted: (view, { messageId }) => retold(view, messageId, ''),
 };
 
 const changed = (view: ConversationView, event: ConversationEvent): Partial<ConversationView> => {

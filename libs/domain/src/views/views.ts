@@ -2,6 +2,7 @@ import { conversations } from './conversations.js';
 import { history } from './history.js';
 import { members } from './members.js';
 import { arrangements, saved } from './own.js';
+import { messages } from './messages.js';
 import { receipts } from './receipts.js';
 import { revocations } from './revocations.js';
 import { security } from './security.js';
@@ -12,6 +13,7 @@ export const VIEWS = {
   history,
   conversations,
   members,
+  messages,
   receipts,
   users,
   security,
