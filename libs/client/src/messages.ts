@@ -1,6 +1,10 @@
 import { sentOf } from './accepted.js';
+<<<<<<< Updated upstream
 import type { Accepted, Fact, MessageVersion, PageOf, Sent } from './protocol.js';
 import type { Query, Rest } from './rest.js';
+=======
+import type { Accepted, Fact, MessageKind, Sent } from './protocol.js';
+>>>>>>> Stashed changes
 
 /** A part of a text that means something; places count UTF-16 code units. */
 export type Entity = Readonly<{ offset: number; length: number }> &
@@ -40,18 +44,6 @@ export type Content = Readonly<{
   contact?: Readonly<{ name: string; phones: readonly string[]; userId?: string }>;
   metadata?: Readonly<Record<string, string | number | boolean>>;
 }>;
-
-/** What a message is. */
-export type MessageKind =
-  | 'text'
-  | 'image'
-  | 'video'
-  | 'audio'
-  | 'voice'
-  | 'document'
-  | 'location'
-  | 'live_location'
-  | 'contact';
 
 /** A message to be said. */
 export type NewMessage = Content &

@@ -1,4 +1,14 @@
-import type { MessageKind } from './messages.js';
+/** What a message is. */
+export type MessageKind =
+  | 'text'
+  | 'image'
+  | 'video'
+  | 'audio'
+  | 'voice'
+  | 'document'
+  | 'location'
+  | 'live_location'
+  | 'contact';
 
 /** What each fact says, by its type. */
 export type FactData = {
