@@ -22,7 +22,10 @@ const STOP_ORDER: readonly (readonly PartName[])[] = [
 ];
 const ROUTES = [
   { path: '/socket.io', part: 'realtime' },
-  ...['/v1', '/docs', '/docs-json', '/livez'].map((path) => ({ path, part: 'command-api' })),
+  ...['/v1', '/docs', '/docs-json', '/asyncapi', '/asyncapi.json', '/livez'].map((path) => ({
+    path,
+    part: 'command-api',
+  })),
 ] as const;
 /** Numbers that need no message on a platform of one's own, and their code. */
 export const LOCAL_TEST_NUMBERS = { prefix: '+1555', code: '424242' } as const;

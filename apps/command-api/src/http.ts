@@ -8,6 +8,7 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import type { Ports } from '#commands';
 import type { CodeSender } from '#platform';
 import { AppModule } from './app.module.js';
+import { describeSocketAt } from './asyncapi.js';
 import { describeAt } from './docs.js';
 import { jsonBody } from './json-body.js';
 import { problemOf } from './problem.filter.js';
@@ -141,5 +142,6 @@ export const createHttpApp = async (
   });
   app.use(guarded, knownMethod, compression({ filter: isPage }), jsonBody);
   describeAt(app, ports.config.PUBLIC_URL);
+  describeSocketAt(app, ports.config.PUBLIC_URL);
   return app;
 };
