@@ -19,6 +19,9 @@ const arrange = (room: string, by: Person, json: object) =>
   door.send('PATCH', `/v1/conversations/${room}/arrangement`, { by, json });
 const one = async (room: string, by: Person) =>
   (await door.send('GET', `/v1/conversations/${room}`, { by })).body;
+const around = async (room: string, by: Person, query: string) =>
+  (await door.send('GET', `/v1/conversations/${room}/around?${query}`, { by })).body;
+const seqs = ({ items = [] }: Body) => items.map((item) => item.seq);
 const saved = (room: string, message: string) =>
   `/v1/conversations/${room}/messages/${message}/saved`;
 const both = async () => ({ ada: await door.person('Ada'), ben: await door.person('Ben') });
@@ -104,8 +107,6 @@ describe('[X3] saved messages', () => {
 });
 
 describe('[B6] [X46] jumping into a history', () => {
-  const around = async (room: string, by: Person, query: string) =>
-    (await door.send('GET', `/v1/conversations/${room}/around?${query}`, { by })).body;
   it('shows what stands around a message, a seq or a time, and how to go on', async () => {
     const { ada, ben } = await both();
     const room = await start(ada, ben);
@@ -116,7 +117,6 @@ describe('[B6] [X46] jumping into a history', () => {
     const seq = Number(said[10]?.seq);
     const link = (await door.send('GET', path, { by: ben })).body;
     expect(link).toMatchObject({ seq, data: { text: '10' } });
-    const seqs = ({ items = [] }: Body) => items.map((item) => item.seq);
     const wanted = [seq - 2, seq - 1, seq, seq + 1];
     for (const query of [`messageId=${messageId}`, `seq=${seq}`]) {
       const body = await around(room, ben, `${query}&limit=4`);

@@ -1,4 +1,4 @@
-import type { INestApplication } from '@nestjs/common';
+import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { Express, Request, Response } from 'express';
 import { z } from 'zod';
 import { COMMANDS } from '#commands';
@@ -104,16 +104,17 @@ const asked = (): readonly Message[] =>
 
 const pointer = (path: string, name: string) => ({ $ref: `#/${path}/${name}` });
 
+const operation = (action: string, messages: readonly Message[]) => ({
+  action,
+  channel: pointer('channels', 'socket'),
+  messages: messages.map(({ name }) => pointer('channels/socket/messages', name)),
+});
+
 /** What the socket takes and tells, made from the schemas that check it (AsyncAPI 3.0). */
 export const asyncApi = (publicUrl: string): Schema => {
   const url = new URL(publicUrl);
   const [takes, tells] = [asked(), told()];
   const all = [...takes, ...tells];
-  const operation = (action: string, messages: readonly Message[]) => ({
-    action,
-    channel: pointer('channels', 'socket'),
-    messages: messages.map(({ name }) => pointer('channels/socket/messages', name)),
-  });
   return {
     asyncapi: '3.0.0',
     info: {
@@ -140,17 +141,18 @@ export const asyncApi = (publicUrl: string): Schema => {
 const escaped = (raw: string): string =>
   raw.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
+const part = (title: string, messages: readonly Message[]): string =>
+  `<h2>${title}</h2>` +
+  messages
+    .map(
+      ({ name, summary, payload }) =>
+        `<details id="${name}"><summary><code>${name}</code> ${escaped(summary)}</summary>` +
+        `<pre>${escaped(JSON.stringify(payload, undefined, 2))}</pre></details>`,
+    )
+    .join('');
+
 /** The same for people: one page without a script. */
 const pageOf = (): string => {
-  const part = (title: string, messages: readonly Message[]): string =>
-    `<h2>${title}</h2>` +
-    messages
-      .map(
-        ({ name, summary, payload }) =>
-          `<details id="${name}"><summary><code>${name}</code> ${escaped(summary)}</summary>` +
-          `<pre>${escaped(JSON.stringify(payload, undefined, 2))}</pre></details>`,
-      )
-      .join('');
   return (
     '<!doctype html><html lang="en"><meta charset="utf-8"><title>Scripta socket</title>' +
     '<h1>Scripta socket</h1><p><a href="/asyncapi.json">asyncapi.json</a></p>' +
@@ -159,13 +161,13 @@ const pageOf = (): string => {
 };
 
 /** `/asyncapi.json`, and `/asyncapi` for people. */
-export const describeSocketAt = (app: INestApplication, publicUrl: string): void => {
-  const instance: Express = app.getHttpAdapter().getInstance();
+export const describeSocketAt = (app: NestExpressApplication, publicUrl: string): void => {
+  const http: Express = app.getHttpAdapter().getInstance();
   const [description, page] = [asyncApi(publicUrl), pageOf()];
-  instance.get('/asyncapi.json', (_: Request, response: Response) => {
+  http.get('/asyncapi.json', (_: Request, response: Response) => {
     response.json(description);
   });
-  instance.get('/asyncapi', (_: Request, response: Response) => {
+  http.get('/asyncapi', (_: Request, response: Response) => {
     response.type('html').send(page);
   });
 };
