@@ -209,8 +209,11 @@ describe('A deletion', () => {
     const room = await start(ada, ben);
     const id = await said(room, ada, 'secret one');
     await edit(room, ada, id, { text: 'secret two' });
+    await door.send('PUT', message(room, id, '/saved'), { by: ben, json: {} });
     expect((await remove(room, ada, id)).status).toBe(200);
     expect((await remove(room, ada, id)).status).toBe(200);
+    const kept = await door.send('GET', '/v1/me/saved', { by: ben });
+    expect(kept.body.items).toMatchObject([{ message: { deleted: true, data: { text: '' } } }]);
     for (const by of [ada, ben]) {
       const facts = await page(room, by);
       expect(JSON.stringify(facts)).not.toContain('secret');

@@ -4,9 +4,11 @@ import {
   mayRead,
   memberKey,
   type ArrangementView,
-  type Fact,
+  shownFact,
   type MemberView,
+  type MessageView,
   type SavedView,
+  type ShownFact,
   type StoredEntry,
 } from '#domain';
 import { QUERIES, Views, type Stored } from '#platform';
@@ -14,7 +16,7 @@ import type { Page } from './inbox.js';
 
 /** A message that a person saved; without `message` where they may not read it any more. */
 export type SavedItem = Readonly<
-  Omit<SavedView, 'userId' | 'at'> & { savedAt: string; message?: Fact }
+  Omit<SavedView, 'userId' | 'at'> & { savedAt: string; message?: ShownFact }
 >;
 
 /** How a person has a conversation in their list, and the place in the log of their last change. */
@@ -46,9 +48,14 @@ export class Keeping {
     const asked = QUERIES.savedBefore(userId, before, limit);
     const found = await this.views.find<Stored<SavedView>>('saved', asked);
     const messages = await this.#readable(userId, found);
+    const changed = await this.views.get<MessageView>('messages', [...messages.keys()]);
+    const views = new Map(changed.map((view) => [view._id, view]));
     const items = found.map(({ _id, position: _position, userId: _userId, at, ...kept }) => {
-      const message = messages.get(kept.messageId);
-      return { ...kept, savedAt: at, ...(message ? { message: factFrom(message) } : {}) };
+      const entry = messages.get(kept.messageId);
+      if (!entry) return { ...kept, savedAt: at };
+      // As it was when it was saved; but of a deleted one nothing.
+      const message = shownFact(factFrom(entry), views.get(kept.messageId), () => false);
+      return { ...kept, savedAt: at, message };
     });
     const last = found.at(-1);
     return found.length === limit && last ? { items, cursor: String(last.position) } : { items };

@@ -77,7 +77,7 @@ export class OwnController {
   @Get('me/saved')
   @ApiOperation({ summary: 'Saved messages, newest first.' })
   async saved(@Query({ schema: listing }) query: Listing, @Calling() { who }: Caller) {
-    await this.fresh.reach(['saved', 'history', 'members'], query.minPosition);
+    await this.fresh.reach(['saved', 'history', 'members', 'messages'], query.minPosition);
     return this.keeping.saved(who.userId, query.limit, placeOf(query));
   }
 }
