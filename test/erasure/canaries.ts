@@ -1,7 +1,14 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EVENT_SCHEMAS, type EventSchema, type Leaf, type ScriptaEvent } from '#domain';
+import {
+  EVENT_SCHEMAS,
+  ownEvents,
+  userEvents,
+  type EventSchema,
+  type Leaf,
+  type ScriptaEvent,
+} from '#domain';
 import type { Said } from '#testing';
 
 /** Bytes of chance in each canary. */
@@ -44,6 +51,14 @@ const openSample = (leaf: Leaf, name: string, ids: Readonly<Record<string, strin
   }
 };
 
+const streamOf = (
+  type: string,
+  { userId, conversationId }: Readonly<{ userId: string; conversationId: string }>,
+): string => {
+  if (type in userEvents) return `user-${userId}`;
+  return type in ownEvents ? `own-${userId}` : `conversation-${conversationId}`;
+};
+
 /**
  * One event of each type that has a personal field, with its canary, by a person: their own in
  * their stream, the others in a group of theirs that somebody else is a member of.
@@ -67,7 +82,7 @@ export const saidWith = (
   return SCHEMAS.flatMap(([type, schema]) => {
     const isPersonal = PERSONAL_FIELDS.some((field) => field.startsWith(`${type}.`));
     if (!isPersonal && type !== 'MembersAdded') return [];
-    const stream = 'userId' in schema.fields ? `user-${by}` : `conversation-${conversationId}`;
+    const stream = streamOf(type, { userId: by, conversationId });
     return [{ stream, event: eventOf(type, schema) }];
   });
 };

@@ -95,7 +95,7 @@ const erase = (ada: Someone, bob: Someone, env: Readonly<Record<string, string>>
 /** Tries to open every box of a person's with every key that is left. Gives how many there were. */
 const tryAllKeys = async (userId: string): Promise<{ boxes: number; openedBoxes: number }> => {
   const { store, keys, end } = await opened();
-  const events = await store.readAll(['user-', 'conversation-'], undefined, 100_000);
+  const events = await store.readAll(['user-', 'own-', 'conversation-'], undefined, 100_000);
   const sealed = events.flatMap(({ id, type, data }) =>
     isSealed(data['sealed']) ? [{ id, type, sealed: data['sealed'] }] : [],
   );

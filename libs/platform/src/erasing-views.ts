@@ -48,12 +48,15 @@ const followedBy = (projections: readonly AnyProjection[], stream: string) =>
 export const isSealedFor = ({ data }: LogEvent, subject: string): boolean =>
   isSealed(data['sealed']) && data['sealed'].subject === subject;
 
+/** Beginnings of the names of streams that are of one person alone. */
+const PREFIXES_OF_A_PERSON = ['user-', 'own-'] as const;
+
 /** The streams in which a person can have said something: their own, and their conversations'. */
 export const streamsOf = async (reading: Views, subject: string): Promise<readonly string[]> => {
   const { view, ...query } = QUERIES.placesOf(subject);
   const places = await reading.find<{ conversationId: string }>(view, query);
   return [
-    `user-${subject}`,
+    ...PREFIXES_OF_A_PERSON.map((prefix) => prefix + subject),
     ...places.map(({ conversationId }) => `conversation-${conversationId}`),
   ];
 };
@@ -131,6 +134,7 @@ class Refold {
         const after = projection.evolve(this.#documents.get(at), event, key);
         const { position } = event;
         if (after) this.#documents.set(at, { ...after, _id: key, position });
+        else this.#documents.delete(at);
         if (isTheirs) this.#affected.add(at);
       }
   }
