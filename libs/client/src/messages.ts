@@ -1,10 +1,6 @@
 import { sentOf } from './accepted.js';
-<<<<<<< Updated upstream
-import type { Accepted, Fact, MessageVersion, PageOf, Sent } from './protocol.js';
+import type { Accepted, Fact, MessageKind, MessageVersion, PageOf, Sent } from './protocol.js';
 import type { Query, Rest } from './rest.js';
-=======
-import type { Accepted, Fact, MessageKind, Sent } from './protocol.js';
->>>>>>> Stashed changes
 
 /** A part of a text that means something; places count UTF-16 code units. */
 export type Entity = Readonly<{ offset: number; length: number }> &
