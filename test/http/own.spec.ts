@@ -106,10 +106,6 @@ describe('[X3] saved messages', () => {
   });
 });
 
-const around = async (room: string, by: Person, query: string) =>
-  (await door.send('GET', `/v1/conversations/${room}/around?${query}`, { by })).body;
-const seqs = ({ items = [] }: Body) => items.map((item) => item.seq);
-
 describe('[B6] [X46] jumping into a history', () => {
   it('shows what stands around a message, a seq or a time, and how to go on', async () => {
     const { ada, ben } = await both();
