@@ -456,7 +456,7 @@ describe('the protocol', () => {
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
     );
     const routed = door.routes();
-    const api = routed.filter((route) => !/ \/docs(-json|\/|$)/.test(route));
+    const api = routed.filter((route) => !/ \/(docs|asyncapi)(-json|\.json|\/|$)/.test(route));
     expect(api.toSorted()).toEqual(described.toSorted());
     expect(api.length).toBeGreaterThan(20);
     await expectRefused(() => door.send('GET', '/v0/me', { by: ada }), 404, 'not_found');
