@@ -155,6 +155,15 @@ describe('the proof of a conversation', () => {
         expect(isRefused(altered), `character ${offset}`).toBe(true);
       }
     }
+    // Of a small one every character, also those of names and of the key.
+    const small = await download(ada, 'json', '&from=3&limit=2');
+    for (let offset = 0; offset < small.length - 1; offset += 1) {
+      const flipped = String.fromCharCode(small.charCodeAt(offset) ^ 1);
+      const altered = small.slice(0, offset) + flipped + small.slice(offset + 1);
+      expect(checkProofFile(altered, publicKey).problems.length > 0, `character ${offset}`).toBe(
+        true,
+      );
+    }
     // One entry less, also where what is left is written as it should be.
     const proof = JSON.parse(files.json) as { entries: object[] };
     const less = { ...proof, entries: proof.entries.toSpliced(1, 1) };

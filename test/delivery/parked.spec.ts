@@ -12,7 +12,7 @@ const LAG_MS_MAX = 1_000;
 /** Events of a conversation before the poison: its beginning, its members, a message. */
 const BEFORE = 3;
 /** Readers of a conversation's facts: the views of them, and live delivery. */
-const READERS = ['conversations', 'history', 'members', 'realtime', 'receipts'];
+const READERS = ['conversations', 'history', 'members', 'messages', 'realtime', 'receipts'];
 
 const parked = z.array(
   z.object({

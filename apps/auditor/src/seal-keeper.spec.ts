@@ -178,7 +178,7 @@ describe('the keeper of the seal', () => {
       const victim = log[index];
       if (!victim) throw new Error('There is no such event.');
       const altered = new MemoryEventStore();
-      await append(altered, log.with(index, { ...victim, data: { ...victim.data, v: 2 } }));
+      await append(altered, log.with(index, { ...victim, data: { ...victim.data, v: 9 } }));
       const before = await everything(altered);
       keeper = keeperOn(altered);
       await time.pass(10_000);

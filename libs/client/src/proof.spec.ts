@@ -48,6 +48,8 @@ const HISTORY: readonly ConversationEvent[] = [
   added(BEN),
   message(3, ''),
   { type: 'MemberLeft', data: { ...stamp(), userId: BEN } },
+  { type: 'MessageEdited', data: { ...stamp(), messageId: ADA, messageSeq: 2, text: 'Grün' } },
+  { type: 'MessageDeleted', data: { ...stamp(), messageId: ADA, messageSeq: 2 } },
 ];
 
 const envelope = () => ({ id: randomUUID(), correlationId: 'c', causationId: 'c' });

@@ -56,6 +56,11 @@ export const attempt = async <T>(call: () => Promise<T>): Promise<T> => {
   }
 };
 
-/** The driver's form of a view's indexes. */
-export const indexSpecs = (indexes: readonly ViewIndex[]) =>
-  indexes.map(({ key, unique }) => ({ key: { ...key }, unique: unique === true }));
+/**
+ * The driver's form of a view's indexes. The one that every collection has is among them: asking for
+ * it makes a collection that holds nothing yet, so that it can be renamed.
+ */
+export const indexSpecs = (indexes: readonly ViewIndex[]) => [
+  { key: { _id: 1 as const }, name: '_id_' },
+  ...indexes.map(({ key, unique }) => ({ key: { ...key }, unique: unique === true })),
+];

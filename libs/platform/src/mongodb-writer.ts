@@ -59,7 +59,7 @@ export class MongoViewWriter extends ViewWriter {
 
   override async prepare({ name, indexes }: Projection<object, never>): Promise<void> {
     await attempt(async () => {
-      if (indexes.length > 0) await this.#collection(name).createIndexes(indexSpecs(indexes));
+      await this.#collection(name).createIndexes(indexSpecs(indexes));
       const nowhere = { position: BEFORE_THE_LOG, eventId: '', scanned: BEFORE_THE_LOG };
       await this.#checkpoints.updateOne(
         { _id: this.#named(name) },

@@ -66,7 +66,6 @@ export class MongoViews extends Views {
   }
 
   override async prepare({ name, indexes }: Projection<object, never>): Promise<void> {
-    if (indexes.length === 0) return;
     await attempt(() => this.#db.collection(name).createIndexes(indexSpecs(indexes)));
   }
 

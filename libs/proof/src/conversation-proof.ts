@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { canonical } from './canonical.js';
-import { isHead, isSignedBy, keyIdOf, publicKeyOf, type SignedHead } from './heads.js';
+import { isHead, isSignedBy, writtenKey, type SignedHead } from './heads.js';
 import { HASH_BYTES, leafOf, sha256, type ProvenEvent } from './leaves.js';
 import { linkOf, prevOf } from './links.js';
 import { isIncluded } from './merkle.js';
@@ -39,29 +39,55 @@ export type ProofChecked = Readonly<{
   problems: readonly string[];
 }>;
 
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** A record of these fields and no others: what nobody reads could be changed unseen. */
+const isOf = (
+  value: unknown,
+  fields: readonly string[],
+): value is Readonly<Record<string, unknown>> =>
+  isRecord(value) && Object.keys(value).every((name) => fields.includes(name));
+
+const isStep = (step: unknown): boolean =>
+  typeof step === 'string' && step.length === 2 * HASH_BYTES && /^[0-9a-f]*$/u.test(step);
+
+const isEvent = (value: unknown): boolean => {
+  if (!isOf(value, ['type', 'id', 'stream', 'revision', 'data'])) return false;
+  const { revision, data, ...texts } = value;
+  const isNamed = ['type', 'id', 'stream'].every((name) => typeof texts[name] === 'string');
+  return isNamed && Number.isSafeInteger(revision) && isRecord(data);
+};
+
+const isOpened = (value: unknown): boolean =>
+  value === undefined ||
+  (isRecord(value) && Object.values(value).every((text) => typeof text === 'string'));
+
 const isEntry = (value: unknown): value is ProvenEntry => {
-  if (typeof value !== 'object' || value === null) return false;
-  const { event, index, path }: Readonly<Record<string, unknown>> = { ...value };
+  if (!isOf(value, ['event', 'index', 'path', 'opened'])) return false;
+  const { event, index, path, opened } = value;
   return (
-    typeof event === 'object' &&
-    event !== null &&
+    isEvent(event) &&
+    isOpened(opened) &&
     Number.isSafeInteger(index) &&
     Array.isArray(path) &&
-    path.every((step) => typeof step === 'string' && step.length === 2 * HASH_BYTES)
+    path.every(isStep)
   );
 };
 
 /** Whether a value has the form of a proof. */
 export const isProof = (value: unknown): value is ConversationProof => {
-  if (typeof value !== 'object' || value === null) return false;
-  const proof: Readonly<Record<string, unknown>> = { ...value };
+  const fields = ['format', 'conversationId', 'publicKey', 'head', 'entries'];
+  if (!isOf(value, fields)) return false;
+  const { format, conversationId, publicKey, head, entries } = value;
   return (
-    proof['format'] === PROOF_FORMAT &&
-    typeof proof['conversationId'] === 'string' &&
-    typeof proof['publicKey'] === 'string' &&
-    isHead(proof['head']) &&
-    Array.isArray(proof['entries']) &&
-    proof['entries'].every((entry) => isEntry(entry))
+    format === PROOF_FORMAT &&
+    typeof conversationId === 'string' &&
+    typeof publicKey === 'string' &&
+    isHead(head) &&
+    isOf(head, ['size', 'root', 'position', 'at', 'key', 'signature']) &&
+    Array.isArray(entries) &&
+    entries.every((entry) => isEntry(entry))
   );
 };
 
@@ -113,7 +139,7 @@ const wrongWithHead = (
 ): readonly string[] => {
   const problems: string[] = [];
   if (!isSignedBy(head, key)) problems.push('The head is not signed by the key.');
-  if (keyIdOf(publicKeyOf(publicKey)) !== keyIdOf(key))
+  if (publicKey !== writtenKey(key))
     problems.push('The key in the file is not the key that was given.');
   return problems;
 };

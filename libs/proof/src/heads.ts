@@ -71,6 +71,10 @@ export const isSignedBy = (head: SignedHead, key: KeyObject): boolean =>
 
 const HEX_ROOT = /^[0-9a-f]{64}$/;
 
+/** Whether a text is written as base64 in the one way there is: no two texts are one signature. */
+const isBase64 = (text: unknown): boolean =>
+  typeof text === 'string' && Buffer.from(text, 'base64').toString('base64') === text;
+
 /** Whether a value has the form of a signed head. */
 export const isHead = (value: unknown): value is SignedHead => {
   if (typeof value !== 'object' || value === null) return false;
@@ -79,6 +83,7 @@ export const isHead = (value: unknown): value is SignedHead => {
     Number.isSafeInteger(head['size']) &&
     Number.isSafeInteger(head['position']) &&
     HEX_ROOT.test(String(head['root'])) &&
-    ['at', 'key', 'signature'].every((name) => typeof head[name] === 'string')
+    ['at', 'key'].every((name) => typeof head[name] === 'string') &&
+    isBase64(head['signature'])
   );
 };
