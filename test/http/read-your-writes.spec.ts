@@ -40,7 +40,9 @@ const read = (path: string, query = '') => {
     commandId: command,
   };
   const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => named[name] ?? name);
-  return door.send('GET', `${filled}${query}`, { by: ada });
+  // One asks for what stands around something.
+  const around = path.endsWith('/around') ? '&seq=1' : '';
+  return door.send('GET', `${filled}${query}${around}`, { by: ada });
 };
 
 describe('[Z18] a read after a write', () => {
