@@ -122,12 +122,14 @@ const measured = async (
 ): Promise<Measured> => {
   const generator = new Generator();
   try {
+    const logins = loginsPerS === undefined ? undefined : new Logins(platform);
+    await logins?.prepare();
     generator.tell({ kind: 'connect', load });
     await generator.hears('connected');
     const began = generator.hears('began');
     generator.tell({ kind: 'talk' });
     await began;
-    const logins = loginsPerS === undefined ? undefined : new Logins(platform, loginsPerS);
+    if (loginsPerS !== undefined) logins?.begin(loginsPerS);
     const watching = watch({ ...pidsOf(platform), generator: generator.pid });
     await generator.hears('ended');
     const usage = watching();
