@@ -48,7 +48,11 @@ const world = (settings: Readonly<Record<string, string>> = {}) => {
   const marksOf = async (conversationId: string) => {
     const events = await shared.store.read(receiptStreamOf(conversationId), 0);
     const read = await Promise.all(events.map(async (event) => shared.codec.decode(event, false)));
-    return read.map((event) => (event.type === 'MarksMoved' ? event.data.marks : []));
+    // Another conversation may have the same shard.
+    return read
+      .map((event) => (event.type === 'MarksMoved' ? event.data.marks : []))
+      .map((marks) => marks.filter(([id]) => id === conversationId))
+      .filter((marks) => marks.length > 0);
   };
   const talk = async (
     messages: number,
