@@ -196,6 +196,17 @@ describe('the proof of a conversation', () => {
     const opened = await audit('prove', room, '--open', ...PURPOSE);
     expect(await verified(opened.output)).toMatchObject({ code: 0, opened: 302 });
   });
+
+  it('[Z17] [C11] proves a message that was taken back, and opens it to nobody', async () => {
+    const { messageId } = await ada.client.send(room, 'soon taken back');
+    await ada.client.messages.edit(room, messageId, { text: 'taken back soon' });
+    await ada.client.messages.delete(room, messageId);
+    await sealed();
+    const proof = await download(ada, 'json');
+    expect(proof).toContain(messageId);
+    expect(proof).not.toMatch(/soon taken back|taken back soon/);
+    expect(await verified(proof)).toMatchObject({ code: 0, problems: [], opened: 302, sealed: 3 });
+  });
 });
 
 describe('a log with signed heads', () => {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { VIEWS } from '#domain';
 import { openDoor, type Body, type Door, type Person } from './door.js';
 
 let door: Door;
@@ -223,6 +224,10 @@ describe('A deletion', () => {
       const { body } = await door.send('GET', at(room), { by });
       expect(JSON.stringify(body)).not.toContain('secret');
     }
+    for (const view of Object.keys(VIEWS))
+      expect(JSON.stringify(await door.ports.views.find(view, { filter: {} }))).not.toMatch(
+        /secret (one|two)/,
+      );
   });
 
   it('[abuse 20] is by the author or an admin', async () => {

@@ -206,10 +206,7 @@ describe('a parked stream', () => {
     const { folded, realtime } = await replay({ ...newer, operations }, stream, onProgress);
     expect(realtime).toBe(true);
     expect(await parkedOf({ ...newer, operations })).toEqual([]);
-    // Nothing was edited there.
-    const { messages, ...waved } = folded;
-    expect(messages).toBe(0);
-    expect(Object.values(waved).every((count) => count > 0)).toBe(true);
+    expect(Object.values(folded).every((count) => count > 0)).toBe(true);
     const mended = await digestsOf(stores);
     expect(await ports.writer.parked('receipts')).toEqual([]);
     await emptied(stores);

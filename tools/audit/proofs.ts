@@ -102,7 +102,7 @@ export const proveCommand = async (log: OpenLog, { rest, options }: Asked): Prom
   try {
     const prover = await LogProver.fromLog(log.store, stream, onProgress);
     if (!prover) throw new Error('No head was signed in this log yet: there is nothing to prove.');
-    const proof = await prover.prove(conversationId, events, log.keys);
+    const proof = await prover.prove(conversationId, events, log.keys ? { keys: log.keys } : {});
     const line = proofLine(proof);
     const text = options.html ? pageOf(proof, line) : line;
     if (options.out === undefined) process.stdout.write(text);

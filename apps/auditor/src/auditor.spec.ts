@@ -18,12 +18,12 @@ const owed = async ({ ports }: World, userId: string, from: number): Promise<Sho
   const places = await ports.views.find<MemberView>('members', { filter: { userId } });
   const stays = new Map(places.map((place) => [place.conversationId, place.intervals]));
   const facts = await ports.views.find<HistoryEntry>('history', {
-    filter: { seq: { $gte: 0 }, position: { $gt: from } },
-    sort: { position: 1 },
+    filter: { seq: { $gte: 0 }, place: { $gt: from } },
+    sort: { place: 1 },
   });
   return facts
-    .filter(({ conversationId, position }) => mayRead(stays.get(conversationId) ?? [], position))
-    .map(({ _id, position }) => ({ id: _id, position }));
+    .filter(({ conversationId, place }) => mayRead(stays.get(conversationId) ?? [], place))
+    .map(({ _id, place }) => ({ id: _id, position: place }));
 };
 
 const append = async (store: EventStore, events: readonly LogEvent[]): Promise<void> => {

@@ -56,16 +56,16 @@ export class Expectation {
       const { view, ...query } = QUERIES.factsBetween([...intervals.keys()], stretch, PAGE_FACTS);
       const found = await this.views.find<StoredEntry>(view, {
         ...query,
-        fields: ['conversationId', 'seq'],
+        fields: ['conversationId', 'seq', 'place'],
       });
-      for (const { _id, conversationId, seq, position } of found) {
+      for (const { _id, conversationId, seq, place: position } of found) {
         const isTheirs = (intervals.get(conversationId) ?? []).some(
           ({ from: joined, to: left }) =>
             position >= joined && (left === undefined || position <= left),
         );
         if (isTheirs && seq >= 0) addTally(tally, 1, wordsOf(_id));
       }
-      after = found.at(-1)?.position ?? to;
+      after = found.at(-1)?.place ?? to;
       if (found.length < PAGE_FACTS) return tally;
     }
     return 'too-much';

@@ -57,7 +57,7 @@ export class Deliveries {
     limit: number,
     after = '',
   ): Promise<Page<MemberDelivery>> {
-    const { conversationId, position } = message;
+    const { conversationId, place: position } = message;
     const asked = QUERIES.membersAfter(conversationId, after, limit);
     const found = await this.ports.views.find<MemberView>('members', asked);
     const members = found.filter(({ intervals }) => mayRead(intervals, position));
@@ -73,7 +73,7 @@ export class Deliveries {
     const { message, members, marks } = heard;
     const { operations, clock, views } = this.ports;
     const userIds = members.map(({ userId }) => userId);
-    const place = { position: message.position, atMs: Date.parse(message.at) };
+    const place = { position: message.place, atMs: Date.parse(message.at) };
     const attempts = await attemptsFor(operations, userIds, place, clock.now());
     const people = await views.get<UserView>('users', userIds);
     const linked = new Map(

@@ -72,8 +72,8 @@ export class Keeping {
     const ids = found.map(({ messageId }) => messageId);
     const messages = await this.views.get<StoredEntry>('history', ids);
     const readable = messages.filter(
-      ({ conversationId, position }) =>
-        position <= checkpoint && mayRead(stays.get(conversationId) ?? [], position),
+      ({ conversationId, place }) =>
+        place <= checkpoint && mayRead(stays.get(conversationId) ?? [], place),
     );
     return new Map(readable.map((message) => [message._id, message]));
   }

@@ -62,8 +62,8 @@ export class Passages {
     const [entry] = await this.views.get<StoredEntry>('history', [messageId]);
     const isThere =
       entry?.conversationId === conversationId &&
-      entry.position <= checkpoint &&
-      mayRead(place?.intervals ?? [], entry.position);
+      entry.place <= checkpoint &&
+      mayRead(place?.intervals ?? [], entry.place);
     return isThere ? factFrom(entry) : reject('not_found', 'There is no such message.');
   }
 

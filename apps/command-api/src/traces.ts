@@ -131,7 +131,7 @@ export class Traces {
     for (let at = 0; at < ids.length; at += IDS_PER_READ) {
       const found = await views.get<StoredEntry>('history', ids.slice(at, at + IDS_PER_READ));
       const entry = found.find(({ actor }) => actor === userId);
-      if (entry) return store.at(entry.position);
+      if (entry) return store.at(entry.place);
     }
     return undefined;
   }

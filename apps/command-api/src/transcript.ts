@@ -9,7 +9,7 @@ import {
   type Fact,
   type Interval,
   type MemberView,
-  type MessageVersion,
+  type ShownVersion,
   type MessageView,
   type ShownFact,
   shownRead,
@@ -34,7 +34,7 @@ export type MemberItem = Readonly<{ userId: string; role: string; joinedAt: stri
 export type ReceiptItem = Readonly<{ userId: string; delivered: boolean; read: boolean }>;
 
 /** What a message said at a time. */
-export type VersionItem = Omit<MessageVersion, 'position'>;
+export type VersionItem = ShownVersion;
 
 type Named = Readonly<{ conversationId: string; messageId: string }>;
 type Bounds = Readonly<{ from: number; to: number }>;
@@ -53,7 +53,7 @@ export class Transcript {
   /** A page of facts in the order of seq; the cursor is the seq to go on from. */
   async page(userId: string, conversationId: string, span: Span): Promise<Page<ShownFact>> {
     // Read before the membership: nothing above it may be shown, for it may come after a removal.
-    const checkpoint = await this.views.checkpoint('members');
+    const checkpoint = await this.#checkpoint();
     const { intervals } = await this.#stayOf(userId, conversationId);
     const bounds = await this.#bounds(conversationId, span, checkpoint);
     const isForward = span.after !== undefined;
@@ -102,7 +102,7 @@ export class Transcript {
 
   /** All that a message has said, as far as the reader was there; nothing once it was deleted. */
   async versions(userId: string, named: Named): Promise<readonly VersionItem[]> {
-    const checkpoint = await this.views.checkpoint('members');
+    const checkpoint = await this.#checkpoint();
     const { message, intervals } = await this.#message(userId, named);
     const [view] = await this.views.get<MessageView>('messages', [named.messageId]);
     if (view?.deleted) return [];
@@ -113,6 +113,13 @@ export class Transcript {
       ({ position }) => position <= checkpoint && mayRead(intervals, position),
     );
     return [typeof content === 'string' ? { ...first, content } : first, ...later.map(versionOf)];
+  }
+
+  /** Up to here it is known who was there, and what became of what was said. */
+  async #checkpoint(): Promise<number> {
+    const { views } = this;
+    const both = [views.checkpoint('members'), views.checkpoint('messages')];
+    return Math.min(...(await Promise.all(both)));
   }
 
   async #asTheyAre(
@@ -139,16 +146,16 @@ export class Transcript {
     const isThere =
       message?.conversationId === conversationId &&
       message.type === 'message.sent' &&
-      mayRead(intervals, message.position);
+      mayRead(intervals, message.place);
     return isThere ? { message, intervals } : reject('not_found', 'There is no such message.');
   }
 
   async #receiptsOf(
-    { conversationId, seq, position, actor }: StoredEntry,
+    { conversationId, seq, place, actor }: StoredEntry,
     members: readonly Stored<MemberView>[],
   ): Promise<readonly ReceiptItem[]> {
     const heard = members.filter(
-      (member) => member.userId !== actor && mayRead(member.intervals, position),
+      (member) => member.userId !== actor && mayRead(member.intervals, place),
     );
     const keys = heard.map((member) => memberKey(conversationId, member.userId));
     const found = await this.views.get<ReceiptView>('receipts', keys);
@@ -190,7 +197,7 @@ export class Transcript {
 
   async #placeOf(asked: Query): Promise<number | undefined> {
     const [entry] = await this.views.find<StoredEntry>('history', asked);
-    return entry?.position;
+    return entry?.place;
   }
 
   async #within(

@@ -99,10 +99,10 @@ export class Pages {
         ? []
         : await this.#ask<StoredEntry>(QUERIES.factsBetween(stays.active, stretch, limit));
     const last = found.at(-1);
-    const more = found.length === limit && last !== undefined && last.position < to;
-    const upTo = more ? last.position : to;
+    const more = found.length === limit && last !== undefined && last.place < to;
+    const upTo = more ? last.place : to;
     const facts = found
-      .filter((entry) => mayRead(intervals.get(entry.conversationId) ?? [], entry.position))
+      .filter((entry) => mayRead(intervals.get(entry.conversationId) ?? [], entry.place))
       .map(factFrom)
       .filter((fact) => isFor(fact, userId));
     return {
@@ -113,7 +113,7 @@ export class Pages {
           mayRead(intervals.get(conversationId) ?? [], position),
         )
         .map((receipt) => toState(receipt, userId)),
-      end: more ? { position: last.position, eventId: last._id } : end,
+      end: more ? { position: last.place, eventId: last._id } : end,
       more,
     };
   }

@@ -48,7 +48,7 @@ export class Answers {
     return {
       duplicate: true,
       data: { conversationId, seq, ...said },
-      position: String(entry.position),
+      position: String(entry.place),
     };
   }
 

@@ -76,7 +76,7 @@ export class OtherStreams implements Beforehand {
     const [message] = await views.get<StoredEntry>('history', [messageId]);
     if (message?.conversationId !== conversationId || message.type !== 'message.sent') return false;
     const [place] = await views.get<MemberView>('members', [memberKey(conversationId, userId)]);
-    return place !== undefined && mayRead(place.intervals, message.position);
+    return place !== undefined && mayRead(place.intervals, message.place);
   }
 
   async claimUsername(username: string, draft: Draft): Promise<HeldClaim> {

@@ -67,7 +67,7 @@ export class Messages {
     const [entry] = await asked.catch(unknown);
     if (!entry) return undefined;
     if (entry.conversationId !== conversationId || entry.type !== 'message.sent') return absent();
-    const { seq, actor: by, at, position } = entry;
+    const { seq, actor: by, at, place: position } = entry;
     return { seq, by, at, position };
   }
 

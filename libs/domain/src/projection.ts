@@ -15,6 +15,8 @@ export type Projection<Document extends object, E extends Event> = Readonly<{
   indexes: readonly ViewIndex[];
   /** Each document is made by one event alone, so none has to be loaded. */
   single?: true;
+  /** Of a `single` one: types of events that change documents which others have made. */
+  rewriting?: readonly string[];
   keysOf: (event: Recorded<E>) => readonly string[];
   evolve: (document: Document | undefined, event: Recorded<E>, key: string) => Document | undefined;
 }>;

@@ -180,6 +180,7 @@ const note = async (
   count.verified += await verify(writer, view, documents);
 };
 
+/** What an event makes by itself; what it changes in others' documents holds no text of its own. */
 const foldedBy = ({ keysOf, evolve }: AnyProjection, event: Recorded): readonly Kept[] =>
   keysOf(event).flatMap((key) => {
     const after = evolve(undefined, event, key);
@@ -215,8 +216,10 @@ const replaceSingle = async (
     const theirs = page.filter((logged) => isSealedFor(logged, subject));
     for (const [view, documents] of await singlesOf(ports, projections, theirs)) {
       if (documents.length === 0) continue;
-      await ports.views.replace(view, documents);
-      await note(ports, view, documents, counts);
+      // What has changed since was emptied: it holds no text.
+      const newer = await ports.views.replace(view, documents);
+      const replaced = documents.filter(({ _id }) => !newer.has(_id));
+      await note(ports, view, replaced, counts);
     }
   }
 };

@@ -15,6 +15,12 @@ import { lastHead, stretches, type KeptHead } from './proven-log.js';
 import { isSealed, unseal } from './sealing.js';
 import type { Operations } from './views.js';
 
+/** With which keys what is proven is opened, and what stays closed all the same. */
+export type Opening = Readonly<{
+  keys?: Keys | undefined;
+  isClosed?: (logged: LogEvent) => boolean;
+}>;
+
 /** A signed head with the tree under it, and which leaf an event is. */
 type Under = Readonly<{
   head: KeptHead;
@@ -85,11 +91,14 @@ export class LogProver {
     return this.under.head.position;
   }
 
-  /** Events of a conversation as a proof, opened with keys; those after the head are left out. */
+  /**
+   * Events of a conversation as a proof, opened with keys where they may be; those after the head
+   * are left out.
+   */
   async prove(
     conversationId: string,
     events: readonly LogEvent[],
-    keys: Keys | undefined,
+    { keys, isClosed = () => false }: Opening = {},
   ): Promise<ConversationProof> {
     const { head, node, indexOf } = this.under;
     const entries: ProvenEntry[] = [];
@@ -98,7 +107,7 @@ export class LogProver {
       if (index === undefined || index >= head.size) continue;
       const { type, id, stream, revision, data } = logged;
       const path = (await inclusionPath(node, index, head.size)).map((one) => one.toString('hex'));
-      const opened = keys && (await openedOf(logged, keys));
+      const opened = keys && !isClosed(logged) ? await openedOf(logged, keys) : undefined;
       const event = { type, id, stream, revision, data };
       entries.push({ event, index, path, ...(opened ? { opened } : {}) });
     }

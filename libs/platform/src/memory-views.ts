@@ -307,10 +307,16 @@ export class MemoryViewSwitch extends ViewSwitch {
     this.#store.parked.delete(`${view}:${stream}`);
   }
 
-  override async replace(view: string, documents: readonly Kept[]): Promise<void> {
+  override async replace(view: string, documents: readonly Kept[]): Promise<ReadonlySet<string>> {
     await this.#store.reach();
-    for (const document of structuredClone(documents))
-      this.#store.collection(view).set(document._id, document);
+    const collection = this.#store.collection(view);
+    const newer = new Set<string>();
+    for (const document of structuredClone(documents)) {
+      const { _id, position } = document;
+      if ((collection.get(_id)?.position ?? -1) > position) newer.add(_id);
+      else collection.set(_id, document);
+    }
+    return newer;
   }
 
   override async compact(): Promise<Compaction> {

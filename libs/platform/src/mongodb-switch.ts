@@ -1,6 +1,6 @@
 import type { Collection, Db, MongoClient } from 'mongodb';
 import { attempt, CHECKPOINTS, OPERATIONS_DATABASE, VIEWS_DATABASE } from './mongodb-client.js';
-import { MongoViewWriter, PARKED } from './mongodb-writer.js';
+import { metBy, MongoViewWriter, PARKED } from './mongodb-writer.js';
 import {
   NEXT,
   ViewsHeld,
@@ -94,18 +94,29 @@ export class MongoViewSwitch extends ViewSwitch {
 
   override async mend(view: string, stream: string, documents: readonly Kept[]): Promise<void> {
     await attempt(async () => {
-      await this.replace(view, documents);
+      const writes = documents.map((replacement) => ({
+        replaceOne: { filter: { _id: replacement._id }, replacement, upsert: true },
+      }));
+      const collection = this.#db.collection<Kept>(view);
+      if (writes.length > 0) await collection.bulkWrite(writes, { ordered: false });
       await this.#checkpoints.updateOne({ _id: view }, { $inc: { generation: 1 } });
       await this.#parked.deleteOne({ _id: `${view}:${stream}` });
     });
   }
 
-  override async replace(view: string, documents: readonly Kept[]): Promise<void> {
-    if (documents.length === 0) return;
-    const writes = documents.map((replacement) => ({
-      replaceOne: { filter: { _id: replacement._id }, replacement, upsert: true },
-    }));
-    await attempt(() => this.#db.collection<Kept>(view).bulkWrite(writes, { ordered: false }));
+  override async replace(view: string, documents: readonly Kept[]): Promise<ReadonlySet<string>> {
+    if (documents.length === 0) return new Set();
+    const writes = documents.map((replacement) => {
+      const { _id, position } = replacement;
+      const filter = { _id, position: { $lte: position } };
+      return { replaceOne: { filter, replacement, upsert: true } };
+    });
+    try {
+      await attempt(() => this.#db.collection<Kept>(view).bulkWrite(writes, { ordered: false }));
+      return new Set();
+    } catch (error) {
+      return new Set(metBy(error).flatMap((index) => documents[index]?._id ?? []));
+    }
   }
 
   override async compact(): Promise<Compaction> {

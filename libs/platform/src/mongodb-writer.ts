@@ -207,13 +207,18 @@ export class MongoViewWriter extends ViewWriter {
       await attempt(() => this.#collection(view).bulkWrite(operations, { ordered: false }));
       return [];
     } catch (error) {
-      if (!(error instanceof MongoBulkWriteError)) throw error;
-      const errors = [error.writeErrors].flat();
-      if (!errors.every(({ code }) => code === DUPLICATE_KEY)) throw error;
-      return errors.flatMap(({ index }) => documents[index] ?? []);
+      return metBy(error).flatMap((index) => documents[index] ?? []);
     }
   }
 }
+
+/** Places of those writes of a bulk that met a document with their id; throws any other error. */
+export const metBy = (error: unknown): readonly number[] => {
+  if (!(error instanceof MongoBulkWriteError)) throw error;
+  const errors = [error.writeErrors].flat();
+  if (!errors.every(({ code }) => code === DUPLICATE_KEY)) throw error;
+  return errors.map(({ index }) => index);
+};
 
 /** Replaces what is older. One that is behind finds nothing older, and its insert meets the newer. */
 const guarded = (document: Kept) => {

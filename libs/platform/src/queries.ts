@@ -61,17 +61,17 @@ export const QUERIES = {
     view: 'history',
     filter: {
       conversationId,
-      position: { $gte: stay.from, $lte: stay.to },
+      place: { $gte: stay.from, $lte: stay.to },
       seq: { $gte: 0 },
     },
-    sort: { position: direction },
+    sort: { place: direction },
     limit,
   }),
   /** The last message of a conversation before a place in the log. */
   messageBefore: (conversationId: string, position: number) => ({
     view: 'history',
-    filter: { conversationId, position: { $lt: position }, type: 'message.sent' },
-    sort: { position: -1 },
+    filter: { conversationId, place: { $lt: position }, type: 'message.sent' },
+    sort: { place: -1 },
     limit: 1,
   }),
   /** Facts of some conversations in a stretch of the log, in its order. */
@@ -79,9 +79,9 @@ export const QUERIES = {
     view: 'history',
     filter: {
       conversationId: conversationIds.length === 1 ? conversationIds[0] : { $in: conversationIds },
-      position: { $gt: from, $lte: to },
+      place: { $gt: from, $lte: to },
     },
-    sort: { position: 1 },
+    sort: { place: 1 },
     limit,
   }),
   /** A person's own marks that moved in a stretch of the log, newest first. */

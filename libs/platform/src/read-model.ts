@@ -91,7 +91,7 @@ export class ReadModel {
   /** Begins after a position: everything up to it is in the store. */
   async start(position: number): Promise<void> {
     this.#position = position;
-    this.#isWhole = position < 0;
+    this.#isWhole = position < 0 && this.projection.single !== true;
     const { insist, writer } = this.#ports;
     const parked = await insist(() => writer.parked(this.name));
     for (const one of parked) this.#parked.set(one.stream, one.position);
@@ -263,10 +263,10 @@ export class ReadModel {
    * is in memory may be let go.
    */
   async #known(keyed: readonly Keyed[]): Promise<ReadonlyMap<string, Kept>> {
-    if (this.projection.single === true) return NONE;
     const known = new Map<string, Kept>();
     const missing = new Set<string>();
-    for (const { keys } of keyed) {
+    for (const { event, keys } of keyed) {
+      if (this.#isAlone(event)) continue;
       for (const key of keys) {
         const kept = this.#cache.get(key) ?? this.#inFlight.get(key) ?? this.#held.get(key);
         if (kept) known.set(key, kept);
@@ -278,6 +278,12 @@ export class ReadModel {
     for (const kept of await insist(() => writer.load(this.name, [...missing])))
       known.set(kept._id, kept);
     return known;
+  }
+
+  /** Whether what an event makes rests on nothing that was there before. */
+  #isAlone({ type }: Recorded): boolean {
+    const { single, rewriting } = this.projection;
+    return single === true && rewriting?.includes(type) !== true;
   }
 
   #remember(documents: ReadonlyMap<string, Kept>): void {

@@ -122,8 +122,8 @@ export abstract class ViewSwitch {
   /** Replaces single documents whatever is there, and lets a parked stream go on. */
   abstract mend(view: string, stream: string, documents: readonly Kept[]): Promise<void>;
 
-  /** Replaces single documents whatever is there; who has them in memory is not told. */
-  abstract replace(view: string, documents: readonly Kept[]): Promise<void>;
+  /** Replaces what is not newer, and gives the ids of what is; nobody has these in memory. */
+  abstract replace(view: string, documents: readonly Kept[]): Promise<ReadonlySet<string>>;
   /** Has the database give up the bytes of what was removed. */
   abstract compact(): Promise<Compaction>;
 

@@ -25,6 +25,8 @@ type Room = {
   members: Set<string>;
   seq: number;
   number: number;
+  /** What was said and still stands. */
+  standing: Readonly<{ messageId: string; messageSeq: number; by: string }>[];
 };
 
 /** How much is said, and by how many. */
@@ -66,7 +68,15 @@ class Chatter {
     for (let n = 0; n < this.options.rooms; n += 1) {
       const [id, owner] = [this.#id(`room:${n}`), this.#pick(this.#everyone)];
       const kind = n % 5 === 4 ? 'broadcast' : 'group';
-      const room: Room = { id, kind, owner, members: new Set([owner]), seq: -1, number: 0 };
+      const room: Room = {
+        id,
+        kind,
+        owner,
+        members: new Set([owner]),
+        seq: -1,
+        number: 0,
+        standing: [],
+      };
       this.#rooms.push(room);
       const started = { conversationId: id, kind, name: `Room ${n}` } as const;
       const data = { ...this.#stamp(owner), ...started };
@@ -85,6 +95,8 @@ class Chatter {
       () => this.#go(room),
       () => this.#promote(room),
       () => this.#mark(room),
+      () => this.#edit(room),
+      () => this.#delete(room),
     ]);
     return act() ?? this.#say(room);
   }
@@ -96,7 +108,25 @@ class Chatter {
     const text = `Message ${number} of many, about as long as a message usually is. 😀`;
     const messageId = this.#id(`message:${this.count}`);
     const data = { ...stamp, conversationId, messageId, number, text };
+    room.standing.push({ messageId, messageSeq: room.seq + 1, by: stamp.by });
     return this.#in(room, { type: 'MessageSent', data });
+  }
+
+  #edit(room: Room): Said | undefined {
+    const found = room.standing.at(-1 - this.#draw(40));
+    if (!found) return undefined;
+    const { by, ...message } = found;
+    const text = `Edited ${this.count}`;
+    const data = { ...this.#stamp(by), conversationId: room.id, ...message, text };
+    return this.#in(room, { type: 'MessageEdited', data });
+  }
+
+  #delete(room: Room): Said | undefined {
+    const [found] = room.standing.splice(this.#draw(room.standing.length), 1);
+    if (!found) return undefined;
+    const { by, ...message } = found;
+    const data = { ...this.#stamp(by), conversationId: room.id, ...message };
+    return this.#in(room, { type: 'MessageDeleted', data });
   }
 
   #rename(room: Room): Said {

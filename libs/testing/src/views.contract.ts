@@ -64,7 +64,7 @@ const fifty = (position: number) =>
   Array.from({ length: 50 }, (_, index) => thing(`d${index}`, position + (index % 3)));
 
 const writing = (opened: () => OpenedViews) => {
-  it('[Z6] remembers who was erased, and replaces documents whatever is there', async () => {
+  it('[Z6] remembers who was erased, and replaces what is not newer', async () => {
     const { writer, switching } = opened();
     const userId = randomUUID();
     expect((await writer.erased()).has(userId)).toBe(false);
@@ -72,7 +72,10 @@ const writing = (opened: () => OpenedViews) => {
     await writer.noteErased(userId);
     expect((await writer.erased()).has(userId)).toBe(true);
     await writer.write(view, [thing('a', 9, { text: 'said' })], new Set(['a']));
-    await switching.replace(view, [thing('a', 9, { text: '' }), thing('new', 3)]);
+    await writer.write(view, [thing('newer', 9, { text: 'later' })], new Set(['newer']));
+    const replacing = [thing('a', 9, { text: '' }), thing('newer', 8), thing('new', 3)];
+    expect([...(await switching.replace(view, replacing))]).toEqual(['newer']);
+    expect(await writer.load(view, ['newer'])).toEqual([thing('newer', 9, { text: 'later' })]);
     expect(await writer.load(view, ['a', 'new'])).toEqual([
       thing('a', 9, { text: '' }),
       thing('new', 3),

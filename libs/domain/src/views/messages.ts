@@ -11,6 +11,8 @@ export type MessageVersion = Readonly<{
   at: string;
   text: string;
   content?: string;
+  /** For the reader's own check of the text. */
+  salt?: string;
 }>;
 
 /** What became of a message after it was said; the document's id is the message's. */
@@ -22,7 +24,10 @@ export type MessageView = Readonly<{
 }>;
 
 /** What a fact's reader is told beside it. */
-export type ShownFact = Fact & Readonly<{ now?: Omit<MessageVersion, 'position'>; deleted?: true }>;
+export type ShownFact = Fact & Readonly<{ now?: ShownVersion; deleted?: true }>;
+
+/** A version as readers know it. */
+export type ShownVersion = Omit<MessageVersion, 'position' | 'salt'>;
 
 /** Only messages that were edited or deleted have a document. */
 export const messages: Projection<MessageView, ConversationEvent> = {
@@ -38,7 +43,15 @@ export const messages: Projection<MessageView, ConversationEvent> = {
     if (event.type !== 'MessageEdited' || view.deleted) return view;
     const { text, content } = event.data;
     const { revision: seq, position } = event;
-    const version = { seq, position, at, text, ...(content ? { content } : {}) };
+    const salt = event.proof?.salt;
+    const version = {
+      seq,
+      position,
+      at,
+      text,
+      ...(content ? { content } : {}),
+      ...(salt === undefined ? {} : { salt }),
+    };
     return { ...view, versions: [...view.versions, version] };
   },
 };
@@ -47,15 +60,29 @@ export const messages: Projection<MessageView, ConversationEvent> = {
 export const messageOf = ({ type, data }: Fact): string | undefined =>
   type === 'message.sent' || type === 'message.edited' ? String(data['messageId']) : undefined;
 
-const emptied = ({ proof, ...fact }: Fact): Fact => {
-  const { salt: _salt, ...rest } = proof ?? { prev: '' };
-  const { content, ...data } = fact.data;
-  const left = { ...data, text: '', ...(content === undefined ? {} : { content: '' }) };
-  return { ...fact, data: left, ...(proof ? { proof: rest } : {}) };
+/** A fact without what it said: what stays of its proof is the commitment. */
+export const withoutText = <F extends Pick<Fact, 'data' | 'proof'>>(fact: F): F => {
+  const { salt: _salt, ...proof } = fact.proof ?? { prev: '' };
+  const { content: _content, ...data } = fact.data;
+  return { ...fact, data: { ...data, text: '' }, ...(fact.proof ? { proof } : {}) };
 };
 
 /** A version as readers know it. */
-export const versionOf = ({ position: _position, ...version }: MessageVersion) => version;
+export const versionOf = ({
+  position: _position,
+  salt: _salt,
+  ...version
+}: MessageVersion): ShownVersion => version;
+
+/** An edit with the text that its message keeps. */
+const retold = (fact: Fact, view: MessageView | undefined): Fact => {
+  const version = view?.versions.find(({ seq }) => seq === fact.seq);
+  if (!version) return fact;
+  const { text, content, salt } = version;
+  const data = { ...fact.data, text, ...(content === undefined ? {} : { content }) };
+  const proof = fact.proof && { ...fact.proof, ...(salt === undefined ? {} : { salt }) };
+  return { ...fact, data, ...(proof ? { proof } : {}) };
+};
 
 /**
  * A fact as it is shown today: beside a message the latest version that the reader may see; of a
@@ -66,7 +93,8 @@ export const shownFact = (
   view: MessageView | undefined,
   maySee: (position: number) => boolean,
 ): ShownFact => {
-  if (view?.deleted) return { ...emptied(fact), deleted: true };
+  if (view?.deleted) return { ...withoutText(fact), deleted: true };
+  if (fact.type === 'message.edited') return retold(fact, view);
   const now = view?.versions.findLast(({ position }) => maySee(position));
-  return now && fact.type === 'message.sent' ? { ...fact, now: versionOf(now) } : fact;
+  return now ? { ...fact, now: versionOf(now) } : fact;
 };
