@@ -7,24 +7,20 @@ import {
   type Conversation,
   type Mark,
 } from '#domain';
-import { limitOf, LogUnavailable, type Limit, type NewEvent } from '#platform';
+import { limitOf, type Limit } from '#platform';
 import { answered } from './answered.js';
 import type { Accepted } from './held.js';
 import { MARKS_WAITING_MAX, MarkRows, type Marking } from './mark-rows.js';
 import { PORTS, type Ports } from './ports.js';
-import { COMMAND_DEADLINE_MS, Streams, type LookedAt } from './streams.js';
+import { Streams, type LookedAt } from './streams.js';
+import { Ticks } from './ticks.js';
 import { Welcome } from './welcome.js';
 
 /** Rows of one event: 64 KiB (design decision 5) of at most 143 characters each. */
 const ROWS_PER_EVENT_MAX = 450;
-/** Events of one append: half a MiB. */
-const EVENTS_PER_APPEND_MAX = 8;
-/** Pause before marks that met an outage are tried again. */
-const OUTAGE_PAUSE_MS = 200;
 /** Events one look back into the log reads for the number of messages at an old place. */
 const LOOK_BACK = 64;
 
-type Waiter = Readonly<{ resolve: (position: number) => void; reject: (error: unknown) => void }>;
 type Delivered = Omit<Marking, 'kind'>;
 
 /** The last message at or before a place, where the state still knows it. */
@@ -43,12 +39,8 @@ const recentNumber = ({ recent, number }: Conversation, seq: number): number | u
 export class ReceiptsDoor implements OnApplicationShutdown {
   readonly #logger = new Logger(ReceiptsDoor.name);
   readonly #rows = new MarkRows();
-  readonly #waiters = new Map<string, Waiter[]>();
-  /** Shards whose marks are on their way: the next tick of a shard waits for the one before. */
-  readonly #appending = new Map<string, Promise<void>>();
+  readonly #ticks: Ticks<Mark>;
   readonly #limit: Limit | undefined;
-  #isTicking = false;
-  #isStopping = false;
 
   constructor(
     @Inject(PORTS) private readonly ports: Ports,
@@ -56,6 +48,10 @@ export class ReceiptsDoor implements OnApplicationShutdown {
     private readonly welcome: Welcome,
   ) {
     this.#limit = limitOf(ports.config, 'marks');
+    this.#ticks = new Ticks(ports, this.#rows, {
+      rowsPerEvent: ROWS_PER_EVENT_MAX,
+      eventOf: (marks, at) => ({ type: 'MarksMoved', data: { at, marks } }),
+    });
   }
 
   /**
@@ -94,17 +90,13 @@ export class ReceiptsDoor implements OnApplicationShutdown {
   }
 
   /** Appends what waits now, instead of at the tick. */
-  async flush(): Promise<void> {
-    while (this.#rows.size > 0 || this.#appending.size > 0) {
-      for (const stream of this.#rows.streams) this.#appendShard(stream);
-      await Promise.all(this.#appending.values());
-    }
+  flush(): Promise<void> {
+    return this.#ticks.flush();
   }
 
   /** Brings the last tick to the log before the process ends. */
-  async onApplicationShutdown(): Promise<void> {
-    this.#isStopping = true;
-    await this.flush();
+  onApplicationShutdown(): Promise<void> {
+    return this.#ticks.stop();
   }
 
   async #deliveredLater(marking: Marking, looking: Promise<LookedAt<Conversation>>): Promise<void> {
@@ -124,7 +116,7 @@ export class ReceiptsDoor implements OnApplicationShutdown {
     const clamped = { ...marking, seq: Math.min(marking.seq, revision) };
     if (this.#rows.isAsked(clamped)) return;
     this.#rows.add(clamped, 0);
-    this.#tick();
+    this.#ticks.tick();
   }
 
   async #asMember({ userId, conversationId, seq }: Marking, stream: string) {
@@ -181,93 +173,7 @@ export class ReceiptsDoor implements OnApplicationShutdown {
   }
 
   #append(marking: Marking, number: number): Promise<number> {
-    return new Promise((resolve, rejected) => {
-      const cancel = this.ports.timer.after(COMMAND_DEADLINE_MS, () =>
-        rejected(new LogUnavailable('The log was away for as long as this mark could wait.')),
-      );
-      const waiter = {
-        resolve: (position: number) => {
-          cancel();
-          resolve(position);
-        },
-        reject: (error: unknown) => {
-          cancel();
-          rejected(error);
-        },
-      };
-      this.#rows.add(marking, number);
-      const stream = receiptStreamOf(marking.conversationId);
-      const waiters = this.#waiters.get(stream);
-      if (waiters) waiters.push(waiter);
-      else this.#waiters.set(stream, [waiter]);
-      this.#tick();
-    });
-  }
-
-  #tick(): void {
-    if (this.#isTicking) return;
-    this.#isTicking = true;
-    this.ports.timer.after(this.ports.config.RECEIPT_TICK_MS, () => {
-      this.#isTicking = false;
-      for (const stream of this.#rows.streams) this.#appendShard(stream);
-      if (this.#rows.size > 0) this.#tick();
-    });
-  }
-
-  #appendShard(stream: string): void {
-    if (this.#appending.has(stream)) return;
-    const marks = this.#rows.take(stream);
-    const waiters = this.#waiters.get(stream) ?? [];
-    this.#waiters.delete(stream);
-    const appending = this.#bringFor(stream, marks, waiters);
-    this.#appending.set(stream, appending);
-  }
-
-  async #bringFor(
-    stream: string,
-    marks: readonly Mark[],
-    waiters: readonly Waiter[],
-  ): Promise<void> {
-    try {
-      const position = await this.#bring(stream, marks);
-      this.#rows.kept(marks);
-      for (const { resolve } of waiters) resolve(position);
-    } catch (error) {
-      this.#rows.lost(marks);
-      this.#logger.error(`${marks.length} marks were lost on ${stream}: ${String(error)}`);
-      for (const waiter of waiters) waiter.reject(error);
-    } finally {
-      this.#appending.delete(stream);
-    }
-  }
-
-  async #bring(stream: string, marks: readonly Mark[]): Promise<number> {
-    const at = this.ports.clock.iso();
-    const sealing: Promise<NewEvent>[] = [];
-    for (let first = 0; first < marks.length; first += ROWS_PER_EVENT_MAX) {
-      const rows = marks.slice(first, first + ROWS_PER_EVENT_MAX);
-      const id = this.ports.random.uuid();
-      const envelope = { id, correlationId: id, causationId: id };
-      sealing.push(
-        this.ports.codec.encode({ type: 'MarksMoved', data: { at, marks: rows } }, envelope),
-      );
-    }
-    const events = await Promise.all(sealing);
-    let position = -1;
-    for (let first = 0; first < events.length; first += EVENTS_PER_APPEND_MAX)
-      position = await this.#persist(stream, events.slice(first, first + EVENTS_PER_APPEND_MAX));
-    return position;
-  }
-
-  /** Appends, however long the log is away: a mark twice in the log is one mark to the folds. */
-  async #persist(stream: string, events: readonly NewEvent[]): Promise<number> {
-    for (;;) {
-      try {
-        return (await this.ports.store.append(stream, 'any', events)).position;
-      } catch (error) {
-        if (!(error instanceof LogUnavailable) || this.#isStopping) throw error;
-      }
-      await this.ports.timer.sleep(OUTAGE_PAUSE_MS);
-    }
+    this.#rows.add(marking, number);
+    return this.#ticks.kept(receiptStreamOf(marking.conversationId));
   }
 }
