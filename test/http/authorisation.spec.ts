@@ -221,6 +221,19 @@ const ROUTES: Readonly<Record<string, Row>> = {
     right: inside({ member: 403, formerMember: 403 }),
     path: message,
   },
+  'PUT /v1/conversations/{conversationId}/messages/{messageId}/reaction': {
+    right: inside(),
+    path: message,
+    json: () => ({ emoji: '🙂' }),
+  },
+  'DELETE /v1/conversations/{conversationId}/messages/{messageId}/reaction': {
+    right: inside(),
+    path: message,
+  },
+  'GET /v1/conversations/{conversationId}/messages/{messageId}/reactions': {
+    right: inside({ formerMember: 200 }),
+    path: message,
+  },
   'POST /v1/conversations/{conversationId}/marks': within(inside(), () => ({
     kind: 'read',
     seq: 0,

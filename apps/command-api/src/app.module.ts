@@ -30,6 +30,8 @@ import { Proofs } from './proofs.js';
 import { ProofsController } from './proofs.controller.js';
 import { OneTimeCodes } from './one-time-codes.js';
 import { ProblemFilter } from './problem.filter.js';
+import { Reactions } from './reactions.js';
+import { ReactionsController } from './reactions.controller.js';
 import { Registration } from './registration.js';
 import { Sessions } from './sessions.js';
 import { SignInController } from './sign-in.controller.js';
@@ -55,6 +57,7 @@ export class AppModule {
         ConversationsController,
         OverviewController,
         MessagesController,
+        ReactionsController,
         OwnController,
         PassagesController,
         CommandsController,
@@ -72,6 +75,7 @@ export class AppModule {
         Keeping,
         Passages,
         Transcript,
+        Reactions,
         Proofs,
         Overview,
         Deliveries,

@@ -66,7 +66,7 @@ export class MessagesController {
     @Query({ schema: span }) { minPosition: position, ...query }: z.infer<typeof span>,
     @Calling() { who }: Caller,
   ) {
-    await this.fresh.reach(['history', 'members', 'messages'], position);
+    await this.fresh.reach(['history', 'members', 'messages', 'reactions'], position);
     return this.transcript.page(who.userId, conversationId, query);
   }
 

@@ -12,6 +12,7 @@ import {
   type ShownVersion,
   type MessageView,
   type ShownFact,
+  type ReactionsView,
   shownRead,
   type ReceiptView,
   type StoredEntry,
@@ -19,6 +20,7 @@ import {
 } from '#domain';
 import { QUERIES, Views, type Query, type Stored } from '#platform';
 import type { Page } from './inbox.js';
+import { shownReactions, type ShownReactions } from './shown-reactions.js';
 
 /** Which part of a conversation: exclusive seqs; without either, its end. */
 export type Span = Readonly<{
@@ -26,6 +28,9 @@ export type Span = Readonly<{
   after?: number | undefined;
   limit: number;
 }>;
+
+/** A fact as its reader is shown it, with what is felt about it. */
+export type TranscriptFact = ShownFact & Readonly<{ reactions?: ShownReactions }>;
 
 /** A member as others see them. */
 export type MemberItem = Readonly<{ userId: string; role: string; joinedAt: string }>;
@@ -51,7 +56,7 @@ export class Transcript {
   constructor(private readonly views: Views) {}
 
   /** A page of facts in the order of seq; the cursor is the seq to go on from. */
-  async page(userId: string, conversationId: string, span: Span): Promise<Page<ShownFact>> {
+  async page(userId: string, conversationId: string, span: Span): Promise<Page<TranscriptFact>> {
     // Read before the membership: nothing above it may be shown, for it may come after a removal.
     const checkpoint = await this.#checkpoint();
     const { intervals } = await this.#stayOf(userId, conversationId);
@@ -65,7 +70,7 @@ export class Transcript {
     }
     const facts = (isForward ? entries : entries.toReversed()).map(factFrom);
     const maySee = (position: number) => position <= checkpoint && mayRead(intervals, position);
-    const items = await this.#asTheyAre(facts, maySee);
+    const items = await this.#asTheyAre(userId, facts, maySee);
     const edge = isForward ? items.at(-1) : items[0];
     return entries.length === span.limit && edge ? { items, cursor: String(edge.seq) } : { items };
   }
@@ -103,7 +108,7 @@ export class Transcript {
   /** All that a message has said, as far as the reader was there; nothing once it was deleted. */
   async versions(userId: string, named: Named): Promise<readonly VersionItem[]> {
     const checkpoint = await this.#checkpoint();
-    const { message, intervals } = await this.#message(userId, named);
+    const { message, intervals } = await this.message(userId, named);
     const [view] = await this.views.get<MessageView>('messages', [named.messageId]);
     if (view?.deleted) return [];
     const { seq, at } = message;
@@ -123,24 +128,36 @@ export class Transcript {
   }
 
   async #asTheyAre(
+    userId: string,
     facts: readonly Fact[],
     maySee: (position: number) => boolean,
-  ): Promise<readonly ShownFact[]> {
-    const ids = new Set(facts.flatMap((fact) => messageOf(fact) ?? []));
-    if (ids.size === 0) return facts;
-    const changed = await this.views.get<MessageView>('messages', [...ids]);
+  ): Promise<readonly TranscriptFact[]> {
+    const ids = [...new Set(facts.flatMap((fact) => messageOf(fact) ?? []))];
+    if (ids.length === 0) return facts;
+    const [changed, felt] = await Promise.all([
+      this.views.get<MessageView>('messages', ids),
+      this.views.get<ReactionsView>('reactions', ids),
+    ]);
     const views = new Map(changed.map((view) => [view._id, view]));
-    return facts.map((fact) => shownFact(fact, views.get(messageOf(fact) ?? ''), maySee));
+    // What was felt after the reader had left is no more their business than what was said.
+    const seen = felt.filter(({ position }) => maySee(position));
+    const reactions = new Map(seen.map((view) => [view._id, shownReactions(view, userId)]));
+    return facts.map((fact) => {
+      const shown = shownFact(fact, views.get(messageOf(fact) ?? ''), maySee);
+      const own = reactions.get(fact.id);
+      return own && !shown.deleted ? { ...shown, reactions: own } : shown;
+    });
   }
 
   /** A message of one's own; `forbidden` for those of others, `not_found` where one may not look. */
   async ownMessage(userId: string, named: Named): Promise<Stored<StoredEntry>> {
-    const { message } = await this.#message(userId, named);
+    const { message } = await this.message(userId, named);
     if (message.actor !== userId) reject('forbidden', 'Only its author sees who got a message.');
     return message;
   }
 
-  async #message(userId: string, { conversationId, messageId }: Named) {
+  /** A message that the reader was there for; `not_found` for all others. */
+  async message(userId: string, { conversationId, messageId }: Named) {
     const { intervals } = await this.#stayOf(userId, conversationId);
     const [message] = await this.views.get<StoredEntry>('history', [messageId]);
     const isThere =

@@ -6,7 +6,7 @@ import { ORIGIN } from './cursor.js';
 import { deliveriesOf, type Delivery } from './deliveries.js';
 import { emissionOf, type Emission } from './frames.js';
 import { Parking } from './parking.js';
-import { ReceiptNews } from './receipts.js';
+import { RegisterNews } from './register-news.js';
 import { Rooms } from './rooms.js';
 
 /** Streams whose facts members hear of. */
@@ -36,7 +36,7 @@ export class DeliveryLoop {
   constructor(
     @Inject(PORTS) private readonly ports: Ports,
     private readonly rooms: Rooms,
-    private readonly receipts: ReceiptNews,
+    private readonly registers: RegisterNews,
     private readonly parking: Parking,
   ) {}
 
@@ -111,10 +111,7 @@ export class DeliveryLoop {
   }
 
   #deliver(event: Recorded<ScriptaEvent>): void {
-    if (event.type === 'MarksMoved') {
-      this.receipts.tell(event);
-      return;
-    }
+    if (this.registers.hear(event)) return;
     const delivery = deliveriesOf(event);
     if (!delivery) return;
     this.#heardPosition = event.position;

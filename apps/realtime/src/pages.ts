@@ -1,4 +1,5 @@
 import {
+  countsOf,
   factFrom,
   mayRead,
   messageOf,
@@ -8,6 +9,8 @@ import {
   type Interval,
   type MemberView,
   type MessageView,
+  type ReactionCount,
+  type ReactionsView,
   shownRead,
   type ReceiptView,
   type StoredEntry,
@@ -19,6 +22,8 @@ import { isFor } from './deliveries.js';
 export const PAGE_FACTS_MAX = 200;
 /** Receipts one page holds: the newest; a device away for longer asks for those it shows. */
 const PAGE_RECEIPTS_MAX = 1_000;
+/** Messages with new reactions that one page holds: the newest. */
+const PAGE_REACTIONS_MAX = 200;
 
 /** How far one member has got, as clients know it. */
 export type ReceiptState = Readonly<
@@ -28,10 +33,21 @@ export type ReceiptState = Readonly<
   }
 >;
 
+/** What is felt about one message, as the person who asks is told. */
+export type ReactionState = Readonly<{
+  conversationId: string;
+  messageId: string;
+  seq: number;
+  counts: readonly ReactionCount[];
+  /** The person's own. */
+  mine?: string;
+}>;
+
 /** A piece of what a device missed. */
 export type Page = Readonly<{
   facts: readonly Fact[];
   receipts: readonly ReceiptState[];
+  reactions: readonly ReactionState[];
   /** How far it goes. */
   end: Checkpoint;
   more: boolean;
@@ -113,6 +129,7 @@ export class Pages {
           mayRead(intervals.get(conversationId) ?? [], position),
         )
         .map((receipt) => toState(receipt, userId)),
+      reactions: await this.#reactions(userId, intervals, { from, to: upTo }),
       end: more ? { position: last.place, eventId: last._id } : end,
       more,
     };
@@ -143,6 +160,34 @@ export class Pages {
     ]);
     const known = new Map(moved.flat().map((receipt) => [receipt._id, receipt]));
     return [...known.values()];
+  }
+
+  /** Of messages that the person was there for, in conversations that they have not left since. */
+  async #reactions(
+    userId: string,
+    intervals: ReadonlyMap<string, readonly Interval[]>,
+    { from, to }: Pick<Stretch, 'from' | 'to'>,
+  ): Promise<readonly ReactionState[]> {
+    if (to <= from || intervals.size === 0) return [];
+    const rooms = [...intervals.keys()];
+    const asked = QUERIES.reactionsSet(rooms, { from, to }, PAGE_REACTIONS_MAX);
+    const found = await this.#ask<ReactionsView>(asked);
+    if (found.length === 0) return [];
+    const ids = found.map(({ _id }) => _id);
+    const said = await this.views.get<StoredEntry>('history', ids);
+    const changed = await this.views.get<MessageView>('messages', ids);
+    const deleted = new Set(changed.flatMap((view) => (view.deleted ? [view._id] : [])));
+    const standing = said.filter(({ _id }) => !deleted.has(_id));
+    const places = new Map(standing.map(({ _id, place }) => [_id, place]));
+    return found.flatMap((view) => {
+      const { _id: messageId, conversationId, seq, by, position } = view;
+      const stays = intervals.get(conversationId) ?? [];
+      const place = places.get(messageId);
+      if (place === undefined || !mayRead(stays, place) || !mayRead(stays, position)) return [];
+      const mine = by[userId];
+      const state = { conversationId, messageId, seq, counts: countsOf(view) };
+      return [mine === undefined ? state : { ...state, mine }];
+    });
   }
 
   #ask<D extends object>({ view, ...query }: ViewQuery): Promise<readonly Stored<D>[]> {

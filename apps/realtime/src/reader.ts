@@ -20,8 +20,11 @@ export type Told = Pick<Emission, 'position' | 'bytes' | 'conversationId' | 'seq
 /** A wire that emissions are written to: a socket's connection. */
 export type Wire = Readonly<{ write: (emission: Emission) => void; behind: () => void }>;
 
+/** How somebody is in a room: as a follower or a member, and from which place in the log on. */
+export type Presence = Readonly<{ following: boolean; since: number }>;
+
 /** A change of a person's place in a room, in the order of the log. */
-export type Move = Readonly<{ conversationId: string; enters: boolean; following: boolean }>;
+export type Move = Presence & Readonly<{ conversationId: string; enters: boolean }>;
 
 /** How far a device has got in a conversation. */
 export type Reached = Readonly<{ conversationId: string; seq: number }>;

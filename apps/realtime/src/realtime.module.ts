@@ -17,7 +17,9 @@ import { Inbox } from './inbox.js';
 import { Limits } from './limits.js';
 import { DeliveryLoop } from './loop.js';
 import { Parking } from './parking.js';
+import { ReactionNews } from './reactions.js';
 import { ReceiptNews } from './receipts.js';
+import { RegisterNews } from './register-news.js';
 import { Requests } from './requests.js';
 import { Resume } from './resume.js';
 import { Rooms } from './rooms.js';
@@ -64,6 +66,8 @@ export class RealtimeModule {
         Rooms,
         Spans,
         ReceiptNews,
+        ReactionNews,
+        RegisterNews,
         Parking,
         DeliveryLoop,
         Following,

@@ -6,7 +6,7 @@ import {
   type Conversation,
   type Mark,
   type MarkKind,
-  type ReceiptEvent,
+  type MarksMoved,
   type Recorded,
 } from '#domain';
 import { CONFIG, Streams } from '#commands';
@@ -52,7 +52,7 @@ export class ReceiptNews {
   ) {}
 
   /** Tells of a tick of marks; states that are not in memory are read beside the loop. */
-  tell(event: Recorded<ReceiptEvent>): void {
+  tell(event: Recorded<MarksMoved>): void {
     const told = new Map<string, MovedMark[]>();
     const later: Promise<void>[] = [];
     for (const [conversationId, marks] of Map.groupBy(event.data.marks, ([id]) => id)) {

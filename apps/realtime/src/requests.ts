@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
-import { AccountNews, checked, id, ReceiptsDoor } from '#commands';
+import { AccountNews, checked, emoji, id, Registers } from '#commands';
 import { reject } from '#domain';
 import type { Connection } from './connections.js';
 import { Limits } from './limits.js';
@@ -39,6 +39,11 @@ const markSchema = z.strictObject({
     seq: z.int().min(0),
   }),
 });
+const reactionSchema = z.strictObject({
+  v: z.literal(1),
+  id,
+  data: z.strictObject({ conversationId: id, messageId: id, emoji: emoji.optional() }),
+});
 const refreshSchema = z.strictObject({ v: z.literal(1), token: z.string().min(1) });
 
 /** What is answered to an event, and what is done once the answer is on its way. */
@@ -46,18 +51,19 @@ export type Answer = Readonly<{ answer: object; afterwards?: () => void }>;
 
 type Handle = (connection: Connection, payload: unknown) => Promise<Answer>;
 
-/** The events of the socket door that are no commands: resuming, marks, tokens. */
+/** The events of the socket door that are no commands: resuming, marks, reactions, tokens. */
 @Injectable()
 export class Requests {
   readonly #handles = new Map<string, Handle>([
     ['resume', (connection, payload) => this.#resume(connection, payload)],
     ['receipt.mark', (connection, payload) => this.#mark(connection, payload)],
+    ['reaction.set', (connection, payload) => this.#react(connection, payload)],
     ['auth.refresh', (connection, payload) => this.#refresh(connection, payload)],
   ]);
 
   constructor(
     private readonly resumes: Resume,
-    private readonly receipts: ReceiptsDoor,
+    private readonly registers: Registers,
     private readonly limits: Limits,
     private readonly news: AccountNews,
   ) {}
@@ -94,7 +100,13 @@ export class Requests {
   async #mark({ reader }: Connection, payload: unknown): Promise<Answer> {
     const { data } = checked(markSchema, payload);
     const { userId, deviceId: device } = reader;
-    return { answer: await this.receipts.mark({ ...data, userId, device }) };
+    return { answer: await this.registers.receipts.mark({ ...data, userId, device }) };
+  }
+
+  async #react({ reader }: Connection, payload: unknown): Promise<Answer> {
+    const { data } = checked(reactionSchema, payload);
+    const { userId, deviceId: device } = reader;
+    return { answer: await this.registers.reactions.react({ ...data, userId, device }) };
   }
 
   async #refresh(connection: Connection, payload: unknown): Promise<Answer> {
@@ -111,6 +123,6 @@ export class Requests {
     const { userId, deviceId: device } = reader;
     const reached = reader.acknowledge(position);
     if (reached.length > 0)
-      this.receipts.delivered(reached.map((mark) => ({ ...mark, userId, device })));
+      this.registers.receipts.delivered(reached.map((mark) => ({ ...mark, userId, device })));
   }
 }

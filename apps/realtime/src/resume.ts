@@ -5,15 +5,15 @@ import { crashPoint, isPlanted, LogUnavailable, type Checkpoint, type Views } fr
 import { Cursors, ORIGIN, resync } from './cursor.js';
 import { DeliveryLoop } from './loop.js';
 import { PAGE_FACTS_MAX, Pages, type Page, type Stay, type Stays } from './pages.js';
-import type { Reader, Told } from './reader.js';
+import type { Presence, Reader, Told } from './reader.js';
 import { Rooms } from './rooms.js';
 
 /** How long a resume waits for the views; past it the client is told to try again. */
 const VIEWS_WITHIN_MS = 5_000;
 
-/** The views that a page of facts is read from, and those of a page's receipts. */
+/** The views that a page of facts is read from, and those of a page's receipts and reactions. */
 const FACT_VIEWS = ['members', 'conversations', 'history', 'messages'] as const;
-const RECEIPT_VIEWS = ['receipts'] as const;
+const RECEIPT_VIEWS = ['receipts', 'reactions'] as const;
 
 /** What a client asks for: what comes after a place; without one, after the log's end. */
 export type ResumeRequest = Readonly<{ from: Checkpoint | undefined; limit?: number | undefined }>;
@@ -25,9 +25,9 @@ export type Resumed = Readonly<{
   afterwards: () => void;
 }>;
 
-/** Where a person is at a place in the log that the members' view has passed; true: as follower. */
-export const roomsAt = (members: readonly Stay[], position: number): Map<string, boolean> => {
-  const rooms = new Map<string, boolean>();
+/** Where a person is at a place in the log that the members' view has passed. */
+export const roomsAt = (members: readonly Stay[], position: number): Map<string, Presence> => {
+  const rooms = new Map<string, Presence>();
   for (const { conversationId, intervals, role } of members) {
     const stay = intervals.find(
       ({ from, to }) => from <= position && (to === undefined || to > position),
@@ -35,7 +35,8 @@ export const roomsAt = (members: readonly Stay[], position: number): Map<string,
     if (!stay) continue;
     // The role is that of an open last stay; of another, the loop is about to tell how it ends.
     const isKnown = stay.to === undefined && stay === intervals.at(-1);
-    rooms.set(conversationId, !isKnown || role === undefined || role === 'follower');
+    const following = !isKnown || role === undefined || role === 'follower';
+    rooms.set(conversationId, { following, since: stay.from });
   }
   return rooms;
 };
@@ -112,7 +113,7 @@ export class Resume {
   async #fromHead(reader: Reader): Promise<Resumed> {
     await this.#enter(reader);
     const place = this.loop.at;
-    const page = { facts: [], receipts: [], end: place, more: false };
+    const page = { facts: [], receipts: [], reactions: [], end: place, more: false };
     return this.#live(reader, page, place.position);
   }
 

@@ -19,7 +19,7 @@ const readerOf = (userId: string) => {
 
 const live = (rooms: Rooms, reader: Reader, following = false): void => {
   rooms.add(reader);
-  rooms.join(reader, new Map([[ROOM, following]]));
+  rooms.join(reader, new Map([[ROOM, { following, since: 0 }]]));
   reader.live(-1);
 };
 
@@ -78,7 +78,7 @@ it('keeps what is heard while joining and tells only what the pages did not hold
   const rooms = new Rooms();
   const { reader, heard } = readerOf('ada');
   rooms.add(reader);
-  rooms.join(reader, new Map([[ROOM, false]]));
+  rooms.join(reader, new Map([[ROOM, { following: false, since: 0 }]]));
   for (const position of [5, 6, 7]) rooms.deliver(delivery(), emission(position));
   expect(heard).toEqual([]);
   reader.live(5);
@@ -89,7 +89,7 @@ it('never lets a reader live that has left meanwhile', () => {
   const rooms = new Rooms();
   const { reader, heard } = readerOf('ada');
   rooms.add(reader);
-  rooms.join(reader, new Map([[ROOM, false]]));
+  rooms.join(reader, new Map([[ROOM, { following: false, since: 0 }]]));
   rooms.remove(reader);
   reader.live(-1);
   rooms.deliver(delivery(), emission(1));
@@ -136,7 +136,7 @@ it('gives up what is kept while joining when it becomes too much', () => {
   const rooms = new Rooms();
   const { reader } = readerOf('ben');
   rooms.add(reader);
-  rooms.join(reader, new Map([[ROOM, false]]));
+  rooms.join(reader, new Map([[ROOM, { following: false, since: 0 }]]));
   for (let at = 0; at <= UNACKNOWLEDGED_MAX; at++) rooms.deliver(delivery(), emission(at));
   expect(reader.overflowed).toBe(true);
 });
@@ -169,8 +169,22 @@ it('reads from a view that is ahead where somebody was at an earlier place', () 
   const at = (position: number, role?: 'member' | 'follower') =>
     roomsAt([{ ...member, ...(role ? { role } : {}), intervals: stays }], position);
   expect(at(5, 'member')).toEqual(new Map());
-  expect(at(19, 'member')).toEqual(new Map([[ROOM, true]]));
+  expect(at(19, 'member')).toEqual(new Map([[ROOM, { following: true, since: 10 }]]));
   expect(at(20, 'member')).toEqual(new Map());
-  expect(at(30, 'member')).toEqual(new Map([[ROOM, false]]));
-  expect(at(30, 'follower')).toEqual(new Map([[ROOM, true]]));
+  expect(at(30, 'member')).toEqual(new Map([[ROOM, { following: false, since: 30 }]]));
+  expect(at(30, 'follower')).toEqual(new Map([[ROOM, { following: true, since: 30 }]]));
+});
+
+it('[V9] tells those who were there, and not who came since, of what is about something older', () => {
+  const rooms = new Rooms();
+  const [ada, ben] = [readerOf('ada'), readerOf('ben')];
+  live(rooms, ada.reader);
+  rooms.add(ben.reader);
+  rooms.join(ben.reader, new Map());
+  ben.reader.live(-1);
+  rooms.deliver(delivery({ enter: ['ben'] }), emission(5));
+  rooms.tellThose(ROOM, 4, emission(6));
+  rooms.tellThose(ROOM, 5, emission(7));
+  expect(ada.heard).toEqual([5, 6, 7]);
+  expect(ben.heard).toEqual([5, 7]);
 });

@@ -2,14 +2,16 @@ import { Injectable } from '@nestjs/common';
 import { isPlanted } from '#platform';
 import type { Delivery } from './deliveries.js';
 import type { Emission } from './frames.js';
-import type { Move, Reader } from './reader.js';
+import type { Move, Presence, Reader } from './reader.js';
 
 const NO_READERS: ReadonlySet<Reader> = new Set();
+const EMPTY: ReadonlyMap<Reader, number> = new Map();
 
 /** Who hears of what: readers by conversation and by person. Changed only by the delivery loop. */
 @Injectable()
 export class Rooms {
-  readonly #rooms = new Map<string, Set<Reader>>();
+  /** Who is in a room, and from which place in the log on. */
+  readonly #rooms = new Map<string, Map<Reader, number>>();
   readonly #people = new Map<string, Set<Reader>>();
   #late: (() => void) | undefined;
 
@@ -33,14 +35,14 @@ export class Rooms {
   }
 
   /** Everyone in a conversation who hears now. */
-  in(conversationId: string): ReadonlySet<Reader> {
-    return this.#rooms.get(conversationId) ?? NO_READERS;
+  in(conversationId: string): ReadonlyMap<Reader, number> {
+    return this.#rooms.get(conversationId) ?? EMPTY;
   }
 
   /** A reader enters its rooms and begins to keep what it hears. */
-  join(reader: Reader, rooms: ReadonlyMap<string, boolean>): void {
+  join(reader: Reader, rooms: ReadonlyMap<string, Presence>): void {
     reader.join();
-    for (const [conversationId, following] of rooms) this.#enter(reader, conversationId, following);
+    for (const [conversationId, presence] of rooms) this.#enter(reader, conversationId, presence);
   }
 
   /** A reader leaves all its rooms. */
@@ -53,11 +55,13 @@ export class Rooms {
   /** Lets in, tells and lets out, in that order. */
   deliver(delivery: Delivery, emission: Emission): void {
     const { conversationId, following, enter, audience, exit } = delivery;
-    for (const userId of enter) this.#move(userId, { conversationId, enters: true, following });
+    const since = emission.position;
+    for (const userId of enter)
+      this.#move(userId, { conversationId, enters: true, following, since });
     if (audience === 'room') this.#tellRoom(conversationId, emission);
     else for (const userId of audience) this.tellPerson(userId, emission);
     const moved = (userId: string) =>
-      this.#move(userId, { conversationId, enters: false, following });
+      this.#move(userId, { conversationId, enters: false, following, since });
     if (isPlanted('leave-room-late')) this.#moveLate(() => exit.forEach(moved));
     else for (const userId of exit) moved(userId);
   }
@@ -80,9 +84,14 @@ export class Rooms {
     }
   }
 
+  /** Tells those in a room who were there at a place in the log. */
+  tellThose(conversationId: string, place: number, emission: Emission): void {
+    for (const [reader, since] of this.in(conversationId))
+      if (since <= place) this.#tell(reader, emission);
+  }
+
   #tellRoom(conversationId: string, emission: Emission): void {
-    const readers = this.#rooms.get(conversationId);
-    if (readers) for (const reader of readers) this.#tell(reader, emission);
+    for (const reader of this.in(conversationId).keys()) this.#tell(reader, emission);
   }
 
   #tell(reader: Reader, emission: Emission): void {
@@ -105,15 +114,12 @@ export class Rooms {
   }
 
   /** Lets one reader in or out, as the members' view would have it. */
-  move(reader: Reader, { conversationId, enters, following }: Move): void {
+  move(reader: Reader, { conversationId, enters, following, since }: Move): void {
     if (enters) {
       // Following what one administers changes nothing; becoming an admin ends mere following.
       const already = reader.rooms.has(conversationId);
-      this.#enter(
-        reader,
-        conversationId,
-        following && (!already || reader.isFollowing(conversationId)),
-      );
+      const isFollower = following && (!already || reader.isFollowing(conversationId));
+      this.#enter(reader, conversationId, { following: isFollower, since });
     } else if (!following || reader.isFollowing(conversationId)) {
       this.#drop(reader, conversationId);
       reader.rooms.delete(conversationId);
@@ -121,10 +127,10 @@ export class Rooms {
     }
   }
 
-  #enter(reader: Reader, conversationId: string, following: boolean): void {
+  #enter(reader: Reader, conversationId: string, { following, since }: Presence): void {
     let room = this.#rooms.get(conversationId);
-    if (!room) this.#rooms.set(conversationId, (room = new Set()));
-    room.add(reader);
+    if (!room) this.#rooms.set(conversationId, (room = new Map()));
+    room.set(reader, Math.min(since, room.get(reader) ?? since));
     reader.rooms.add(conversationId);
     reader.setFollowing(conversationId, following);
   }

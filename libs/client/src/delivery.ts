@@ -4,7 +4,7 @@ import { ScriptaError } from './errors.js';
 import type { ScriptaEvents } from './events.js';
 import { Inbound } from './inbound.js';
 import type { Link } from './link.js';
-import type { Fact, Place, ReceiptsMoved, ResumePage } from './protocol.js';
+import type { Fact, Place, ReactionsSet, ReceiptsMoved, ResumePage } from './protocol.js';
 import { pauseMs, type Cancel, type Runtime } from './runtime.js';
 import { Seen } from './seen.js';
 import type { ScriptaStorage } from './storage.js';
@@ -70,6 +70,8 @@ export class Delivery {
       },
       receiptsMoved: (moved) => emitter.emit('receipts.moved', moved),
       receipts: (receipts) => emitter.emit('receipts', receipts),
+      reactionsSet: (set) => emitter.emit('reactions.set', set),
+      reactions: (reactions) => emitter.emit('reactions', reactions),
       fill: port.fill,
       reached: (place) => this.#reached(place),
       paged: (position, cursor) => this.#paged(position, cursor),
@@ -105,6 +107,10 @@ export class Delivery {
 
   moved(moved: ReceiptsMoved): void {
     this.#inbound.moved(moved);
+  }
+
+  reacted(set: ReactionsSet): void {
+    this.#inbound.reacted(set);
   }
 
   /** Connected, or fallen behind: goes from the cursor to live. */

@@ -7,6 +7,8 @@ import type {
   FactType,
   Notice,
   OwnNotice,
+  ReactionsSet,
+  ReactionState,
   ReceiptsMoved,
   ReceiptState,
 } from './protocol.js';
@@ -25,6 +27,9 @@ export type ScriptaEvents = { [Type in FactType]: FactOf<Type> } & {
   'receipts.moved': ReceiptsMoved;
   /** Marks as they stand, after having been away. */
   receipts: readonly ReceiptState[];
+  'reactions.set': ReactionsSet;
+  /** What is felt about messages, after having been away: as it stands. */
+  reactions: readonly ReactionState[];
   /** Something happened to the account: a login, a new device, a session that ended. */
   account: Notice;
   /** One of one's own devices arranged a conversation, saved a message or wrote a draft. */

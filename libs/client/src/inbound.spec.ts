@@ -25,6 +25,8 @@ const inboundOf = (history: readonly Fact[] = []) => {
     fact: ({ id }) => shown.push(id),
     receiptsMoved: () => undefined,
     receipts: () => undefined,
+    reactionsSet: () => undefined,
+    reactions: () => undefined,
     fill: async ({ conversationId, seq }, after) => {
       asked.push(after);
       await new Promise((resolve) => setTimeout(resolve, 5));

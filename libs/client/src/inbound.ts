@@ -1,5 +1,13 @@
 import type { Chains } from './chains.js';
-import type { Fact, Place, ReceiptsMoved, ReceiptState, ResumePage } from './protocol.js';
+import type {
+  Fact,
+  Place,
+  ReactionsSet,
+  ReactionState,
+  ReceiptsMoved,
+  ReceiptState,
+  ResumePage,
+} from './protocol.js';
 import type { Seen } from './seen.js';
 
 /** What the inbound side tells the application, and asks of the wire. */
@@ -7,6 +15,8 @@ export type InboundPort = Readonly<{
   fact: (fact: Fact) => void;
   receiptsMoved: (moved: ReceiptsMoved) => void;
   receipts: (receipts: readonly ReceiptState[]) => void;
+  reactionsSet: (set: ReactionsSet) => void;
+  reactions: (reactions: readonly ReactionState[]) => void;
   /** Facts of its conversation after a seq and before this fact, as far as one may read them. */
   fill: (fact: Fact, after: number) => Promise<readonly Fact[]>;
   /** Everything up to here has been shown. */
@@ -20,6 +30,8 @@ export type InboundPort = Readonly<{
 type Work =
   | Readonly<{ kind: 'fact'; fact: Fact }>
   | Readonly<{ kind: 'moved'; moved: ReceiptsMoved }>
+  | Readonly<{ kind: 'set'; set: ReactionsSet }>
+  | Readonly<{ kind: 'reactions'; reactions: readonly ReactionState[] }>
   | Readonly<{ kind: 'receipts'; receipts: readonly ReceiptState[] }>
   | Readonly<{ kind: 'cursor'; position: string; cursor: string }>;
 
@@ -55,10 +67,16 @@ export class Inbound {
     this.#add({ kind: 'moved', moved });
   }
 
+  /** Somebody has reacted. */
+  reacted(set: ReactionsSet): void {
+    this.#add({ kind: 'set', set });
+  }
+
   /** A page has arrived; what comes live after it is queued behind it. */
-  page({ facts, receipts, cursor }: ResumePage, position: string): void {
+  page({ facts, receipts, reactions = [], cursor }: ResumePage, position: string): void {
     for (const fact of facts) this.#queue.push({ kind: 'fact', fact });
     if (receipts.length > 0) this.#queue.push({ kind: 'receipts', receipts });
+    if (reactions.length > 0) this.#queue.push({ kind: 'reactions', reactions });
     this.#add({ kind: 'cursor', position, cursor });
   }
 
@@ -90,6 +108,11 @@ export class Inbound {
       case 'moved':
         this.port.receiptsMoved(work.moved);
         return this.port.reached(work.moved);
+      case 'set':
+        this.port.reactionsSet(work.set);
+        return this.port.reached(work.set);
+      case 'reactions':
+        return this.port.reactions(work.reactions);
       case 'receipts':
         return this.port.receipts(work.receipts);
       case 'cursor':

@@ -4,6 +4,7 @@ import {
   type Fact,
   type Notice,
   type OwnNotice,
+  type ReactionsSet,
   type ReceiptsMoved,
   type Welcome,
 } from './protocol.js';
@@ -29,6 +30,7 @@ export type LinkPort = Readonly<{
   welcome: (welcome: Welcome) => void;
   fact: (fact: Fact) => void;
   moved: (moved: ReceiptsMoved) => void;
+  reacted: (set: ReactionsSet) => void;
   behind: () => void;
   account: (notice: Notice) => void;
   own: (notice: OwnNotice) => void;
@@ -155,6 +157,8 @@ export class Link {
         return this.port.welcome(argument as Welcome);
       case 'receipts.moved':
         return this.port.moved(argument as ReceiptsMoved);
+      case 'reactions.set':
+        return this.port.reacted(argument as ReactionsSet);
       case 'account':
         return this.port.account(argument as Notice);
       case 'own':

@@ -45,12 +45,20 @@ export type Content = Readonly<{
 export type NewMessage = Content &
   Readonly<{ text?: string; kind?: MessageKind; replyTo?: string }>;
 
-/** Enters a command into the outbox. */
-export type Entering = (
-  name: string,
-  data: Readonly<{ conversationId: string } & Record<string, unknown>>,
-  id?: string,
-) => Promise<Accepted>;
+/** Who reacted, and with what. */
+export type ReactionOf = Readonly<{ userId: string; emoji: string }>;
+
+/** The ways into the outbox. */
+export type Entering = Readonly<{
+  /** For commands that keep the order of their conversation. */
+  enter: (
+    name: string,
+    data: Readonly<{ conversationId: string } & Record<string, unknown>>,
+    id?: string,
+  ) => Promise<Accepted>;
+  /** For what overwrites: in order only within its lane. */
+  set: (name: string, lane: string, data: object) => Promise<Accepted>;
+}>;
 
 /** What a message's fact holds beside its text; nothing once its author was erased. */
 export const contentOf = (fact: Fact): Content => {
@@ -64,7 +72,7 @@ export const contentOf = (fact: Fact): Content => {
 export class Messages {
   constructor(
     private readonly rest: Rest,
-    private readonly enter: Entering,
+    private readonly outbox: Entering,
   ) {}
 
   /** Says something of any kind. Resolves when it is in the log; the same `id` is the same. */
@@ -73,7 +81,7 @@ export class Messages {
     message: NewMessage,
     { id }: Readonly<{ id?: string }> = {},
   ): Promise<Sent> {
-    return sentOf(await this.enter('message.send', { conversationId, ...message }, id));
+    return sentOf(await this.outbox.enter('message.send', { conversationId, ...message }, id));
   }
 
   /** Says it otherwise; earlier versions stay readable. */
@@ -82,12 +90,38 @@ export class Messages {
     messageId: string,
     message: Content & Readonly<{ text?: string }>,
   ): Promise<Accepted> {
-    return this.enter('message.edit', { conversationId, messageId, ...message });
+    return this.outbox.enter('message.edit', { conversationId, messageId, ...message });
   }
 
   /** Takes a message back, for everybody. */
   delete(conversationId: string, messageId: string): Promise<Accepted> {
-    return this.enter('message.delete', { conversationId, messageId });
+    return this.outbox.enter('message.delete', { conversationId, messageId });
+  }
+
+  /** Reacts with one emoji, in the place of an earlier one. */
+  react(conversationId: string, messageId: string, emoji: string): Promise<Accepted> {
+    return this.#set({ conversationId, messageId, emoji });
+  }
+
+  /** Takes one's reaction away. */
+  unreact(conversationId: string, messageId: string): Promise<Accepted> {
+    return this.#set({ conversationId, messageId });
+  }
+
+  /** A page of those who reacted. */
+  reactions(
+    conversationId: string,
+    messageId: string,
+    query: Query = {},
+  ): Promise<PageOf<ReactionOf>> {
+    const path = `/v1/conversations/${conversationId}/messages/${messageId}/reactions`;
+    return this.rest.get(path, query);
+  }
+
+  #set(
+    reaction: Readonly<{ conversationId: string; messageId: string; emoji?: string }>,
+  ): Promise<Accepted> {
+    return this.outbox.set('reaction.set', `reaction:${reaction.messageId}`, reaction);
   }
 
   /** All that a message has said, oldest first; nothing once it was deleted. */

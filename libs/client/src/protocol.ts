@@ -103,6 +103,8 @@ export type FactOf<Type extends FactType> = Readonly<{
   now?: MessageVersion;
   /** Nothing is shown any more of what the message said. */
   deleted?: true;
+  /** Of a message read from history that somebody has reacted to. */
+  reactions?: Reactions;
   /** Absent outside a conversation's order, and in logs from before there were proofs. */
   proof?: Proof;
 }>;
@@ -128,6 +130,33 @@ export type ReceiptsMoved = Readonly<{
   position: string;
   marks: readonly MovedMark[];
 }>;
+
+/** A reaction that somebody set; without an emoji they took theirs away. */
+export type SetReaction = Readonly<{
+  conversationId: string;
+  messageId: string;
+  seq: number;
+  userId: string;
+  emoji?: string;
+}>;
+
+/** Reactions that were set in one tick. */
+export type ReactionsSet = Readonly<{
+  v: 1;
+  id: string;
+  position: string;
+  reactions: readonly SetReaction[];
+}>;
+
+/** How often each emoji was chosen, the most frequent first, and one's own. */
+export type Reactions = Readonly<{
+  counts: readonly Readonly<{ emoji: string; count: number }>[];
+  mine?: string;
+}>;
+
+/** What is felt about one message, after having been away. */
+export type ReactionState = Reactions &
+  Readonly<{ conversationId: string; messageId: string; seq: number }>;
 
 /** How far one member has got. */
 export type ReceiptState = Readonly<{
@@ -171,6 +200,8 @@ export type Welcome = Readonly<{
 export type ResumePage = Readonly<{
   facts: readonly Fact[];
   receipts: readonly ReceiptState[];
+  /** Absent from a server that knows none. */
+  reactions?: readonly ReactionState[];
   cursor: string;
   more: boolean;
   live: boolean;

@@ -56,6 +56,7 @@ export class Scripta extends Reads {
       welcome: (who) => this.#welcome(who),
       fact: (fact) => this.#delivery.fact(fact),
       moved: (moved) => this.#delivery.moved(moved),
+      reacted: (set) => this.#delivery.reacted(set),
       account: (notice) => this.#emitter.emit('account', notice),
       own: (notice) => this.#emitter.emit('own', notice),
       behind: () => this.#delivery.resume(),
@@ -114,7 +115,10 @@ export class Scripta extends Reads {
 
   /** Messages of all kinds. */
   get messages(): Messages {
-    return new Messages(this.#rest, (name, data, id) => this.#command(name, data, id));
+    return new Messages(this.#rest, {
+      enter: (name, data, id) => this.#command(name, data, id),
+      set: (name, lane, data) => this.#uncounted(name, lane, data),
+    });
   }
 
   protected override read(facts: readonly Fact[]): void {

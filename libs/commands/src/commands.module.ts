@@ -21,7 +21,9 @@ import { Messages } from './messages.js';
 import { People } from './people.js';
 import { CONFIG, PORTS, type Ports } from './ports.js';
 import { PolicyRunner } from './policy-runner.js';
+import { ReactionsDoor } from './reactions-door.js';
 import { ReceiptsDoor } from './receipts-door.js';
+import { Registers } from './registers.js';
 import { Streams } from './streams.js';
 import { Welcome } from './welcome.js';
 
@@ -59,6 +61,8 @@ export class CommandsModule {
       Welcome,
       CommandDoor,
       ReceiptsDoor,
+      ReactionsDoor,
+      Registers,
       PolicyRunner,
       People,
       AccountNews,

@@ -17,5 +17,7 @@ export { People } from './people.js';
 export { arrangement } from './own-commands.js';
 export * from './policy-runner.js';
 export * from './ports.js';
+export * from './reactions-door.js';
 export * from './receipts-door.js';
+export { Registers } from './registers.js';
 export { Streams } from './streams.js';

@@ -56,6 +56,23 @@ export const username = z
 /** People, each once or more often. */
 export const people = (max: number) => z.array(id).min(1).max(max);
 
+/** The longest emoji of Unicode's set is a family of four with their skins: 11 UTF-16 units. */
+const EMOJI_UNITS_MAX = 32;
+/** Asks for the picture of a character that also has a plain form; some keyboards leave it out. */
+const AS_PICTURE = '\ufe0f';
+const EMOJI = /^\p{RGI_Emoji}$/v;
+
+/** One emoji of those that Unicode recommends for general interchange (UTS 51). */
+export const emoji = z
+  .string()
+  .overwrite((given) =>
+    given.length < EMOJI_UNITS_MAX && EMOJI.test(given + AS_PICTURE) ? given + AS_PICTURE : given,
+  )
+  .refine((given) => given.length <= EMOJI_UNITS_MAX && EMOJI.test(given), {
+    error: 'A reaction is one emoji.',
+    params: { code: 'invalid' },
+  });
+
 /** A place in a conversation. */
 export const seq = z.int().min(0);
 

@@ -48,12 +48,18 @@ export class Welcome {
   refuses({ type, data, meta }: Command): Later<boolean> {
     const { conversationId } = data as { conversationId?: unknown };
     if (typeof conversationId !== 'string') return false;
+    return type === 'StartConversation'
+      ? this.#refusesStart(data, meta.actor)
+      : this.refusesIn(conversationId, meta.actor);
+  }
+
+  /** Whether the other of a direct conversation takes nothing from a person. */
+  refusesIn(conversationId: string, actor: string): Later<boolean> {
     const looked = this.streams.look(conversation, `conversation-${conversationId}`, 0);
     return then(looked, ({ state }) => {
-      if (type === 'StartConversation') return this.#refusesStart(data, meta.actor);
       if (state.kind !== 'direct') return false;
-      const other = [...state.members.keys()].find((userId) => userId !== meta.actor);
-      return other !== undefined && this.#between(meta.actor, other, false);
+      const other = [...state.members.keys()].find((userId) => userId !== actor);
+      return other !== undefined && this.#between(actor, other, false);
     });
   }
 

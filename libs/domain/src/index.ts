@@ -40,6 +40,7 @@ export * from './views/history.js';
 export * from './views/members.js';
 export * from './views/own.js';
 export * from './views/messages.js';
+export * from './views/reactions.js';
 export * from './views/receipts.js';
 export * from './views/revocations.js';
 export * from './views/security.js';

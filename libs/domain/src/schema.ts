@@ -59,7 +59,7 @@ export const open = {
   choice: <const Values extends readonly string[]>(
     ...among: Values
   ): Leaf<Values[number], false> => ({ ...leaf('choice', 'open'), among }),
-  rows: <const Columns extends readonly ('uuid' | 'integer')[]>(
+  rows: <const Columns extends readonly ('uuid' | 'integer' | 'text')[]>(
     ...among: Columns
   ): Leaf<readonly Row<Columns>[], false> => ({ ...leaf('rows', 'open'), among }),
   record: <const F extends Fields>(fields: F): Leaf<DataOf<F>, false> => ({

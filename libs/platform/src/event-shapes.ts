@@ -35,8 +35,10 @@ const isInteger: Check = (value) => Number.isSafeInteger(value);
 const isText: Check = (value) => typeof value === 'string' && value.isWellFormed();
 const isTime: Check = (value) => typeof value === 'string' && TIME.test(value);
 
+const CELLS: Readonly<Record<string, Check>> = { integer: isInteger, text: isText };
+
 const isRowOf = (columns: readonly string[]): Check => {
-  const cells = columns.map((kind) => (kind === 'integer' ? isInteger : isUuid));
+  const cells = columns.map((kind) => CELLS[kind] ?? isUuid);
   return (row) =>
     Array.isArray(row) &&
     row.length === cells.length &&

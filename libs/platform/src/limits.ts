@@ -41,6 +41,13 @@ export const LIMITS = {
     fillS: 6,
     onStoreDown: 'open',
   },
+  reactions: {
+    per: DEVICE,
+    protects: 'a conversation from one device that reacts without end',
+    burst: 30,
+    fillS: 6,
+    onStoreDown: 'open',
+  },
   resumes: {
     per: DEVICE,
     protects: 'the read models from a device that asks for page after page',

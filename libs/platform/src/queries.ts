@@ -101,6 +101,16 @@ export const QUERIES = {
     sort: { position: -1 },
     limit,
   }),
+  /** Messages in some conversations that were reacted to in a stretch of the log, newest first. */
+  reactionsSet: (conversationIds: readonly string[], { from, to }: Stretch, limit: number) => ({
+    view: 'reactions',
+    filter: {
+      conversationId: conversationIds.length === 1 ? conversationIds[0] : { $in: conversationIds },
+      position: { $gt: from, $lte: to },
+    },
+    sort: { position: -1 },
+    limit,
+  }),
   /** What happened to a person's account before a place in the log, newest first. */
   noticesBefore: (userId: string, position: number, limit: number) => ({
     view: 'security',

@@ -1,4 +1,4 @@
-import { receiptStreamOf, type Mark, type Origin, type ScriptaEvent } from '#domain';
+import { receiptStreamOf, type Mark, type Origin, type Reaction, type ScriptaEvent } from '#domain';
 import { linked, uuidOf, type Codec, type EventStore, type LogEvent } from '#platform';
 
 /** An event, and the stream it belongs to. */
@@ -97,6 +97,7 @@ class Chatter {
       () => this.#mark(room),
       () => this.#edit(room),
       () => this.#delete(room),
+      () => this.#react(room),
     ]);
     return act() ?? this.#say(room);
   }
@@ -174,6 +175,20 @@ class Chatter {
     if (marks.length === 0) return undefined;
     const { at } = this.#stamp(room.owner);
     return { stream: receiptStreamOf(room.id), event: { type: 'MarksMoved', data: { at, marks } } };
+  }
+
+  /** A tick of reactions; some are taken away, and some are to what was deleted meanwhile. */
+  #react(room: Room): Said | undefined {
+    const found = room.standing.at(-1 - this.#draw(40));
+    if (!found) return undefined;
+    const { messageId, messageSeq } = found;
+    const reactions = [...room.members].map((userId): Reaction => {
+      const emoji = this.#pick(['👍', '🎉', '']);
+      return [room.id, userId, messageId, messageSeq, emoji];
+    });
+    const { at } = this.#stamp(room.owner);
+    const data = { at, reactions };
+    return { stream: receiptStreamOf(room.id), event: { type: 'ReactionsSet', data } };
   }
 
   #add(room: Room, members: readonly string[]): Said {

@@ -25,8 +25,9 @@ export const MARKS_PER_EVENT_MAX = 1_000;
 export const RECEIPT_SHARDS = 64;
 
 /**
- * Registers, not decisions: marks only move forward, so they are appended without loading anything.
- * A row is conversation, user, device, kind (`loggedKind`), seq, and the number of
+ * Registers, not decisions: marks only move forward and reactions overwrite, so they are appended
+ * without loading anything.
+ * A mark's row is conversation, user, device, kind (`loggedKind`), seq, and the number of
  * messages at that seq (0 for delivered).
  */
 export const receiptEvents = {
@@ -38,12 +39,30 @@ export const receiptEvents = {
       marks: open.rows('uuid', 'uuid', 'uuid', 'integer', 'integer', 'integer'),
     },
   },
+  /**
+   * What people feel about messages: of one person and message the last row holds. A row is
+   * conversation, user, message, the message's seq, and the emoji; an empty one takes it away.
+   */
+  ReactionsSet: {
+    version: 1,
+    subject: '',
+    fields: {
+      at: open.time,
+      reactions: open.rows('uuid', 'uuid', 'uuid', 'integer', 'text'),
+    },
+  },
 } as const;
 
-/** A tick of receipts. */
+/** A tick of registers: marks, or reactions. */
 export type ReceiptEvent = EventOf<typeof receiptEvents>;
+/** A tick of marks. */
+export type MarksMoved = Extract<ReceiptEvent, { type: 'MarksMoved' }>;
+/** A tick of reactions. */
+export type ReactionsSet = Extract<ReceiptEvent, { type: 'ReactionsSet' }>;
 /** conversation, user, device, kind, seq, number. */
-export type Mark = ReceiptEvent['data']['marks'][number];
+export type Mark = MarksMoved['data']['marks'][number];
+/** conversation, user, message, seq, emoji. */
+export type Reaction = ReactionsSet['data']['reactions'][number];
 
 /** The receipts stream of a conversation. */
 export const receiptStreamOf = (conversationId: string): string => {

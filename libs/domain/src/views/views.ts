@@ -3,6 +3,7 @@ import { history } from './history.js';
 import { members } from './members.js';
 import { arrangements, saved } from './own.js';
 import { messages } from './messages.js';
+import { reactions } from './reactions.js';
 import { receipts } from './receipts.js';
 import { revocations } from './revocations.js';
 import { security } from './security.js';
@@ -15,6 +16,7 @@ export const VIEWS = {
   members,
   messages,
   receipts,
+  reactions,
   users,
   security,
   revocations,
