@@ -125,6 +125,9 @@ const ROUTES: Readonly<Record<string, Row>> = {
   },
   'GET /v1/me/arrangements': own(),
   'GET /v1/me/saved': own(),
+  'GET /v1/me/drafts': own(),
+  'PUT /v1/conversations/{conversationId}/draft': within(inside(), () => ({ text: 'x' })),
+  'DELETE /v1/conversations/{conversationId}/draft': within(loggedIn),
   'PATCH /v1/conversations/{conversationId}/arrangement': within(inside(), () => ({
     archived: true,
   })),

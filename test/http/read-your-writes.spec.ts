@@ -22,8 +22,8 @@ beforeAll(async () => {
 });
 afterAll(() => door.close());
 
-/** Made from the log itself, or by a job that reads it: never behind it. */
-const OF_LOG = /\/proof$|^\/v1\/log\/|^\/v1\/me\/exports/u;
+/** Made from the log itself, by a job that reads it, or from what is no fact: never behind it. */
+const OF_LOG = /\/proof$|^\/v1\/log\/|^\/v1\/me\/(exports|drafts)/u;
 
 /** Reads of what a person wrote. */
 const reads = (): readonly string[] =>

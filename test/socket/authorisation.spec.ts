@@ -113,6 +113,8 @@ const EVENTS: Readonly<Record<string, Row>> = {
   'conversation.arrange': row(members, there({ archived: true })),
   'message.save': row(nobody('not_found'), there({ messageId: randomUUID() })),
   'message.unsave': row(everybody, there({ messageId: randomUUID() })),
+  'draft.set': row(members, there({ text: 'x' })),
+  'draft.clear': row(everybody, there()),
   'receipt.mark': row(members, there({ kind: 'read', seq: 0 })),
   'reaction.set': row(nobody('not_found'), there({ messageId: randomUUID(), emoji: '🙂' })),
 };

@@ -67,6 +67,7 @@ const codes: Eraser = {
 const ERASERS: readonly Eraser[] = [
   ofPerson('sessions'),
   ofPerson('exports'),
+  ofPerson('drafts'),
   withExpired('tickets'),
   codes,
 ];

@@ -2,7 +2,14 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { Express, Request, Response } from 'express';
 import { z } from 'zod';
 import { COMMANDS } from '#commands';
-import { EVENT_SCHEMAS, FACT_TYPES, NOTICE_TYPES, OWN_TYPES, type Leaf } from '#domain';
+import {
+  DRAFT_CHANGED,
+  EVENT_SCHEMAS,
+  FACT_TYPES,
+  NOTICE_TYPES,
+  OWN_TYPES,
+  type Leaf,
+} from '#domain';
 
 type Schema = Readonly<Record<string, unknown>>;
 type Message = Readonly<{ name: string; summary: string; payload: Schema }>;
@@ -96,7 +103,10 @@ const told = (): readonly Message[] => [
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   ...(Object.keys(FACT_TYPES) as (keyof typeof FACT_TYPES)[]).map(factMessage),
   noticeMessage('account', 'What happened to one’s account.', Object.values(NOTICE_TYPES)),
-  noticeMessage('own', 'What one of one’s devices did for oneself.', Object.values(OWN_TYPES)),
+  noticeMessage('own', 'What one of one’s devices did for oneself.', [
+    ...Object.values(OWN_TYPES),
+    DRAFT_CHANGED,
+  ]),
 ];
 
 const asked = (): readonly Message[] =>

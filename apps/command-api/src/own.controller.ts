@@ -1,7 +1,7 @@
 import { Body, Controller, Delete, Get, Param, Patch, Put, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import { arrangement, COMMANDS, id } from '#commands';
+import { arrangement, COMMANDS, Drafts, id, sending } from '#commands';
 import { Calling, type Caller } from './caller.js';
 import { Freshness, limitUpTo, minPosition } from './freshness.js';
 import { Keeping } from './keeping.js';
@@ -21,8 +21,10 @@ const listing = z.strictObject({
   minPosition,
 });
 type Listing = z.infer<typeof listing>;
+/** Drafts are no facts: no place of the log says how new they are. */
+const listingDrafts = listing.omit({ minPosition: true });
 
-const placeOf = ({ cursor }: Listing): number | undefined =>
+const placeOf = ({ cursor }: Pick<Listing, 'cursor'>): number | undefined =>
   cursor === undefined ? undefined : Number(cursor);
 
 /** What a person keeps for themselves: how their list is, and saved messages. */
@@ -34,6 +36,7 @@ export class OwnController {
   constructor(
     private readonly keeping: Keeping,
     private readonly fresh: Freshness,
+    private readonly drafts: Drafts,
   ) {}
 
   @Patch('conversations/:conversationId/arrangement')
@@ -72,6 +75,31 @@ export class OwnController {
     @Calling() caller: Caller,
   ) {
     return caller.command('message.unsave', params);
+  }
+
+  @Put('conversations/:conversationId/draft')
+  @ApiOperation({ summary: 'Keep what one has not said yet, for all of one’s devices.' })
+  draft(
+    @Param({ schema: inside }) params: z.infer<typeof inside>,
+    @Body({ schema: sending }) body: z.infer<typeof sending>,
+    @Calling() caller: Caller,
+  ) {
+    return caller.command('draft.set', { ...params, ...body });
+  }
+
+  @Delete('conversations/:conversationId/draft')
+  @ApiOperation({ summary: 'It was said, or is not to be said.' })
+  undraft(@Param({ schema: inside }) params: z.infer<typeof inside>, @Calling() caller: Caller) {
+    return caller.command('draft.clear', params);
+  }
+
+  @Get('me/drafts')
+  @ApiOperation({ summary: 'Drafts, the last changed first; the cursor is a time.' })
+  drafted(
+    @Query({ schema: listingDrafts }) query: z.infer<typeof listingDrafts>,
+    @Calling() { who }: Caller,
+  ) {
+    return this.drafts.of(who.userId, query.limit, placeOf(query));
   }
 
   @Get('me/saved')

@@ -15,6 +15,7 @@ import { Doorman } from './doorman.js';
 import { Following } from './following.js';
 import { Inbox } from './inbox.js';
 import { Limits } from './limits.js';
+import { DraftNews } from './draft-news.js';
 import { DeliveryLoop } from './loop.js';
 import { Parking } from './parking.js';
 import { ReactionNews } from './reactions.js';
@@ -75,6 +76,7 @@ export class RealtimeModule {
         Resume,
         Connections,
         Accounts,
+        DraftNews,
         Doorman,
         Limits,
         Requests,

@@ -1,3 +1,4 @@
+import type { NewMessage } from './messages.js';
 import type { Fact, PageOf, Positioned } from './protocol.js';
 import type { Query, Rest } from './rest.js';
 
@@ -31,7 +32,16 @@ export type SavedMessage = Readonly<{
   message?: Fact;
 }>;
 
-/** What one keeps for oneself: how one's list is, and saved messages. */
+/** What one has not said yet in a conversation. */
+export type Draft = Readonly<{
+  conversationId: string;
+  at: string;
+  /** The device that wrote it. */
+  by?: string;
+  draft: NewMessage;
+}>;
+
+/** What one keeps for oneself: how one's list is, saved messages, drafts. */
 export class Lists {
   constructor(private readonly rest: Rest) {}
 
@@ -56,6 +66,21 @@ export class Lists {
   unsave(conversationId: string, messageId: string): Promise<Positioned> {
     const path = `/v1/conversations/${conversationId}/messages/${messageId}/saved`;
     return this.rest.send('DELETE', path);
+  }
+
+  /** Keeps what one has not said yet, for all of one's devices; the last one written stands. */
+  setDraft(conversationId: string, draft: NewMessage): Promise<Positioned> {
+    return this.rest.send('PUT', `/v1/conversations/${conversationId}/draft`, draft);
+  }
+
+  /** It was said, or is not to be said. */
+  clearDraft(conversationId: string): Promise<Positioned> {
+    return this.rest.send('DELETE', `/v1/conversations/${conversationId}/draft`);
+  }
+
+  /** Drafts, the last changed first. */
+  drafts(query: Query = {}): Promise<PageOf<Draft>> {
+    return this.rest.get('/v1/me/drafts', query);
   }
 
   /** Saved messages, newest first. */

@@ -17,6 +17,7 @@ import { OtherStreams } from './beforehand.js';
 import { Claims } from './claims.js';
 import { CommandDoor } from './command-door.js';
 import { commandHandlers } from './commands.js';
+import { Drafts } from './drafts.js';
 import { Messages } from './messages.js';
 import { People } from './people.js';
 import { CONFIG, PORTS, type Ports } from './ports.js';
@@ -66,6 +67,7 @@ export class CommandsModule {
       PolicyRunner,
       People,
       AccountNews,
+      Drafts,
     ];
     const offered = provided(ports);
     return {

@@ -5,6 +5,7 @@ export * from './claims.js';
 export * from './command-door.js';
 export * from './commands.js';
 export * from './commands.module.js';
+export { Drafts, DRAFTS_MAX, SetDraft, type KeptDraft } from './drafts.js';
 export type { Beforehand, CommandEntry, Draft } from './entries.js';
 export * from './handled.js';
 export type { Accepted } from './held.js';

@@ -1,9 +1,11 @@
 import canonicalize from 'canonicalize';
 import { z } from 'zod';
 import { ArrangeConversation, own, SaveMessage, UnsaveMessage, type CommandMeta } from '#domain';
+import { SetDraft, SetDraftHandler } from './drafts.js';
 import type { About, Beforehand, CommandEntry, Draft, Making } from './entries.js';
 import { handled } from './handled.js';
 import { folders, id, note, preferences } from './inputs.js';
+import { sending } from './message-commands.js';
 
 type Owned = Readonly<{ userId: string }>;
 
@@ -43,14 +45,19 @@ const muting = (until: string | null | undefined): string | undefined =>
 const ofMessage = z.strictObject({ conversationId: id, messageId: id });
 const saving = ofMessage.extend({ note: note.optional() });
 
+const conversationOnly = z.strictObject({ conversationId: id });
+const mustBeIn = async <D extends About>(data: D, { actor }: Draft, ask: Beforehand) => {
+  await ask.mustBeIn(data.conversationId, actor);
+  return data;
+};
+/** What is not said yet need not be whole. */
+const drafting = sending.extend({ conversationId: id });
+
 /** Of what a person keeps for themselves: lists and saved messages. */
 export const ownCommands = {
   'conversation.arrange': {
     input: arranging,
-    beforehand: async (data: Arranging, { actor }: Draft, ask: Beforehand) => {
-      await ask.mustBeIn(data.conversationId, actor);
-      return data;
-    },
+    beforehand: mustBeIn<Arranging>,
     streamOf: streamOfOwn,
     toCommand: ({ conversationId, ...data }: Arranging & About, meta: CommandMeta) =>
       new ArrangeConversation(
@@ -75,6 +82,19 @@ export const ownCommands = {
     },
   },
   'message.unsave': ofOwn(ofMessage, UnsaveMessage),
+  'draft.set': {
+    input: drafting,
+    beforehand: mustBeIn<z.infer<typeof drafting>>,
+    streamOf: streamOfOwn,
+    toCommand: ({ conversationId, ...draft }: z.infer<typeof drafting>, meta: CommandMeta) =>
+      new SetDraft({ conversationId, draft }, meta),
+  },
+  'draft.clear': {
+    input: conversationOnly,
+    streamOf: streamOfOwn,
+    toCommand: ({ conversationId }: About, meta: CommandMeta) =>
+      new SetDraft({ conversationId, draft: {} }, meta),
+  },
 } as const satisfies Readonly<Record<string, CommandEntry>>;
 
 /** Their handlers, for Nest to provide. */
@@ -82,4 +102,5 @@ export const ownHandlers = [
   handled(ArrangeConversation, own),
   handled(SaveMessage, own),
   handled(UnsaveMessage, own),
+  SetDraftHandler,
 ];

@@ -8,16 +8,19 @@ export const OWN_TYPES = {
   MessageUnsaved: 'message.unsaved',
 } as const satisfies Record<OwnEvent['type'], string>;
 
+/** A draft was changed: no fact, so it has no place in the log. */
+export const DRAFT_CHANGED = 'draft.changed';
+
 /** The dotted name of one's own notice. */
-export type OwnNoticeType = (typeof OWN_TYPES)[OwnEvent['type']];
+export type OwnNoticeType = (typeof OWN_TYPES)[OwnEvent['type']] | typeof DRAFT_CHANGED;
 
 /** What a person did for themselves, as their other devices are told of it. */
 export type OwnNotice = Readonly<{
   v: 1;
   id: string;
   type: OwnNoticeType;
-  /** Place in the log, a decimal string. */
-  position: string;
+  /** Place in the log, a decimal string; a draft has none. */
+  position?: string;
   at: string;
   /** The device that did it. */
   by?: string;
