@@ -126,6 +126,20 @@ const ROUTES: Readonly<Record<string, Row>> = {
   'GET /v1/me/arrangements': own(),
   'GET /v1/me/saved': own(),
   'GET /v1/me/drafts': own(),
+  'GET /v1/me/scheduled': own(),
+  'POST /v1/conversations/{conversationId}/scheduled': within(inside(), () => ({
+    sendAt: new Date(clock.now() + 3_600_000).toISOString(),
+    message: { text: 'x' },
+  })),
+  'PATCH /v1/me/scheduled/{scheduleId}': {
+    right: (caller) => (WITHOUT_TOKEN.has(caller) ? 401 : 404),
+    path: () => ({ scheduleId: randomUUID() }),
+    json: () => ({ message: { text: 'x' } }),
+  },
+  'DELETE /v1/me/scheduled/{scheduleId}': {
+    right: (caller) => (WITHOUT_TOKEN.has(caller) ? 401 : 404),
+    path: () => ({ scheduleId: randomUUID() }),
+  },
   'PUT /v1/conversations/{conversationId}/draft': within(inside(), () => ({ text: 'x' })),
   'DELETE /v1/conversations/{conversationId}/draft': within(loggedIn),
   'PATCH /v1/conversations/{conversationId}/arrangement': within(inside(), () => ({

@@ -113,6 +113,15 @@ const EVENTS: Readonly<Record<string, Row>> = {
   'conversation.arrange': row(members, there({ archived: true })),
   'message.save': row(nobody('not_found'), there({ messageId: randomUUID() })),
   'message.unsave': row(everybody, there({ messageId: randomUUID() })),
+  'message.schedule': row(members, (place) => ({
+    ...there({ message: { text: 'x' } })(place),
+    sendAt: new Date(Date.now() + 3_600_000).toISOString(),
+  })),
+  'message.reschedule': row(nobody('not_found'), () => ({
+    scheduleId: randomUUID(),
+    message: { text: 'x' },
+  })),
+  'message.unschedule': row(nobody('not_found'), () => ({ scheduleId: randomUUID() })),
   'draft.set': row(members, there({ text: 'x' })),
   'draft.clear': row(everybody, there()),
   'receipt.mark': row(members, there({ kind: 'read', seq: 0 })),

@@ -25,6 +25,8 @@ const SAMPLES = {
   deletionsDue: QUERIES.deletionsDue('2026-01-01T00:00:00.000Z', 10),
   arrangedSince: QUERIES.arrangedSince(PERSON, 10, 100),
   savedBefore: QUERIES.savedBefore(PERSON, 1_000, 100),
+  scheduledDue: QUERIES.scheduledDue('2026-01-01T00:00:00.000Z', 10),
+  scheduledBefore: QUERIES.scheduledBefore(PERSON, 1_000, 100),
   revokedSince: QUERIES.revokedSince('2026-11-23T12:00:00.000Z'),
 } as const satisfies Readonly<Record<keyof typeof QUERIES, ViewQuery>>;
 

@@ -1,7 +1,7 @@
 import type { Provider } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { CommandsModule, PolicyRunner, type Accepted, type Ports } from '#commands';
-import { RegisterUser, releaseClaims, type Command } from '#domain';
+import { cancelSchedules, RegisterUser, releaseClaims, type Command } from '#domain';
 import {
   AccessTokens,
   JsonCodec,
@@ -180,7 +180,7 @@ export class ApiNode extends Node {
       fresh: new Freshness(views),
     };
     this.#parts = this.parts(ports, {});
-    this.#parts.get(PolicyRunner).start([releaseClaims]);
+    this.#parts.get(PolicyRunner).start([releaseClaims, cancelSchedules]);
   }
 
   /** Lets somebody become a person, as after a login. */

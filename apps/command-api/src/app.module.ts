@@ -34,6 +34,7 @@ import { Reactions } from './reactions.js';
 import { ReactionsController } from './reactions.controller.js';
 import { Registration } from './registration.js';
 import { Sessions } from './sessions.js';
+import { ScheduledController } from './scheduled.controller.js';
 import { SignInController } from './sign-in.controller.js';
 import { Traces } from './traces.js';
 import { Tickets } from './tickets.js';
@@ -59,6 +60,7 @@ export class AppModule {
         MessagesController,
         ReactionsController,
         OwnController,
+        ScheduledController,
         PassagesController,
         CommandsController,
         ProofsController,

@@ -8,6 +8,7 @@ import {
   type MemberView,
   type MessageView,
   type SavedView,
+  type ScheduledView,
   type ShownFact,
   type StoredEntry,
 } from '#domain';
@@ -17,6 +18,14 @@ import type { Page } from './inbox.js';
 /** A message that a person saved; without `message` where they may not read it any more. */
 export type SavedItem = Readonly<
   Omit<SavedView, 'userId' | 'at'> & { savedAt: string; message?: ShownFact }
+>;
+
+/** A message that is to be said later, or could not be said. */
+export type ScheduledItem = Readonly<
+  Pick<ScheduledView, 'conversationId' | 'sendAt' | 'status' | 'code'> & {
+    scheduleId: string;
+    message?: object;
+  }
 >;
 
 /** How a person has a conversation in their list, and the place in the log of their last change. */
@@ -57,6 +66,28 @@ export class Keeping {
       const message = shownFact(factFrom(entry), views.get(kept.messageId), () => false);
       return { ...kept, savedAt: at, message };
     });
+    const last = found.at(-1);
+    return found.length === limit && last ? { items, cursor: String(last.position) } : { items };
+  }
+
+  /** Scheduled messages, the last changed first. */
+  async scheduled(
+    userId: string,
+    limit: number,
+    before = Number.MAX_SAFE_INTEGER,
+  ): Promise<Page<ScheduledItem>> {
+    const { view, ...asked } = QUERIES.scheduledBefore(userId, before, limit);
+    const found = await this.views.find<ScheduledView>(view, asked);
+    const items = found.map(({ _id, conversationId, sendAt, status, code, message }) => ({
+      scheduleId: _id,
+      conversationId,
+      sendAt,
+      status,
+      ...(code === undefined ? {} : { code }),
+      // It was checked when it came; nothing is left of an erased person's.
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+      ...(message === '' ? {} : { message: JSON.parse(message) as object }),
+    }));
     const last = found.at(-1);
     return found.length === limit && last ? { items, cursor: String(last.position) } : { items };
   }

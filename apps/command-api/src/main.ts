@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { Logger } from '@nestjs/common';
-import { openPorts, PolicyRunner } from '#commands';
-import { releaseClaims } from '#domain';
+import { openPorts, PolicyRunner, Scheduler } from '#commands';
+import { cancelSchedules, releaseClaims } from '#domain';
 import {
   ConsoleCodeSender,
   HttpSmsSender,
@@ -28,6 +28,7 @@ const counts = new TallyKeeper(ports, 'command-api');
 const policies = app.get(PolicyRunner);
 const departures = app.get(Departures);
 const exports = app.get(Exports);
+const scheduler = app.get(Scheduler);
 
 const logger = new Logger('command-api');
 
@@ -38,7 +39,7 @@ const end = async (code: number): Promise<void> => {
   isEnding = true;
   ports.timer.after(STOP_MS_MAX, () => process.exit(1));
   try {
-    await Promise.all([policies.stop(), departures.stop(), exports.stop()]);
+    await Promise.all([policies.stop(), departures.stop(), exports.stop(), scheduler.stop()]);
     await app.close();
     await counts.stop();
     await close();
@@ -60,7 +61,8 @@ process.on('uncaughtException', failed);
 
 await offerDevelopmentKey(ports);
 await app.listen(config.COMMAND_API_PORT, '127.0.0.1');
-policies.start([releaseClaims]);
+policies.start([releaseClaims, cancelSchedules]);
+scheduler.start();
 departures.start();
 void exports.start();
 counts.start();

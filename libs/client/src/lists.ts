@@ -41,7 +41,17 @@ export type Draft = Readonly<{
   draft: NewMessage;
 }>;
 
-/** What one keeps for oneself: how one's list is, saved messages, drafts. */
+/** A message that waits for its time, or could not be said (`code` tells why). */
+export type ScheduledMessage = Readonly<{
+  scheduleId: string;
+  conversationId: string;
+  sendAt: string;
+  status: 'waiting' | 'released' | 'left' | 'refused';
+  code?: string;
+  message?: NewMessage;
+}>;
+
+/** What one keeps for oneself: how one's list is, what is saved, drafted and scheduled. */
 export class Lists {
   constructor(private readonly rest: Rest) {}
 
@@ -81,6 +91,34 @@ export class Lists {
   /** Drafts, the last changed first. */
   drafts(query: Query = {}): Promise<PageOf<Draft>> {
     return this.rest.get('/v1/me/drafts', query);
+  }
+
+  /** Has a message said at a time to come, whether this device is there or not. */
+  schedule(
+    conversationId: string,
+    sendAt: string,
+    message: NewMessage,
+  ): Promise<Positioned & Readonly<{ scheduleId: string }>> {
+    const path = `/v1/conversations/${conversationId}/scheduled`;
+    return this.rest.send('POST', path, { sendAt, message });
+  }
+
+  /** Has it said at another time, or otherwise. Throws `too_late` once it is on its way. */
+  reschedule(
+    scheduleId: string,
+    change: Readonly<{ sendAt?: string; message?: NewMessage }>,
+  ): Promise<Positioned> {
+    return this.rest.send('PATCH', `/v1/me/scheduled/${scheduleId}`, change);
+  }
+
+  /** Has it not said. Throws `too_late` once it is on its way. */
+  unschedule(scheduleId: string): Promise<Positioned> {
+    return this.rest.send('DELETE', `/v1/me/scheduled/${scheduleId}`);
+  }
+
+  /** What waits for its time or was refused, the last changed first. */
+  scheduled(query: Query = {}): Promise<PageOf<ScheduledMessage>> {
+    return this.rest.get('/v1/me/scheduled', query);
   }
 
   /** Saved messages, newest first. */

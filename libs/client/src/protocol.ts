@@ -233,7 +233,15 @@ export type ConversationItem = Readonly<{
 export type OwnNotice = Readonly<{
   v: 1;
   id: string;
-  type: 'conversation.arranged' | 'message.saved' | 'message.unsaved' | 'draft.changed';
+  type:
+    | 'conversation.arranged'
+    | 'message.saved'
+    | 'message.unsaved'
+    | 'message.scheduled'
+    | 'message.rescheduled'
+    | 'schedule.released'
+    | 'schedule.ended'
+    | 'draft.changed';
   /** Place in the log, a decimal string; a draft has none. */
   position?: string;
   at: string;

@@ -15,6 +15,8 @@ export const answerTo = (event: ScriptaEvent, messageId: string, seq: number): A
   }
   if (type === 'BroadcastFollowed' || type === 'BroadcastUnfollowed')
     return { conversationId: data.conversationId };
+  if ('scheduleId' in data)
+    return { conversationId: data.conversationId, scheduleId: data.scheduleId };
   if ('conversationId' in data) return { conversationId: data.conversationId, seq };
   return 'userId' in data ? { userId: data.userId } : {};
 };

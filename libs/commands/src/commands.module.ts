@@ -25,6 +25,7 @@ import { PolicyRunner } from './policy-runner.js';
 import { ReactionsDoor } from './reactions-door.js';
 import { ReceiptsDoor } from './receipts-door.js';
 import { Registers } from './registers.js';
+import { Scheduler } from './scheduler.js';
 import { Streams } from './streams.js';
 import { Welcome } from './welcome.js';
 
@@ -68,6 +69,7 @@ export class CommandsModule {
       People,
       AccountNews,
       Drafts,
+      Scheduler,
     ];
     const offered = provided(ports);
     return {

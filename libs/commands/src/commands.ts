@@ -1,6 +1,7 @@
 import { conversationCommands, conversationHandlers } from './conversation-commands.js';
 import { messageCommands, messageHandlers } from './message-commands.js';
 import { ownCommands, ownHandlers } from './own-commands.js';
+import { scheduleCommands, scheduleHandlers } from './schedule-commands.js';
 import { peopleCommands, peopleHandlers } from './people-commands.js';
 
 /** Every command that a door takes, by its dotted name. */
@@ -9,6 +10,7 @@ export const COMMANDS = {
   ...messageCommands,
   ...peopleCommands,
   ...ownCommands,
+  ...scheduleCommands,
 } as const;
 
 /** The dotted name of a command. */
@@ -20,4 +22,5 @@ export const commandHandlers = [
   ...messageHandlers,
   ...peopleHandlers,
   ...ownHandlers,
+  ...scheduleHandlers,
 ];

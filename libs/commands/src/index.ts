@@ -21,4 +21,6 @@ export * from './ports.js';
 export * from './reactions-door.js';
 export * from './receipts-door.js';
 export { Registers } from './registers.js';
+export { rescheduling, scheduling } from './schedule-commands.js';
+export { Scheduler } from './scheduler.js';
 export { Streams } from './streams.js';

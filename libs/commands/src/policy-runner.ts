@@ -14,8 +14,15 @@ import { PORTS, type Ports } from './ports.js';
 
 /** Where each policy stands; losing it has it begin again, which changes nothing. */
 const COLLECTION = 'policies';
+/** Events that a policy passed over and reads again after a restart, at most. */
+const PASSED_OVER_MAX = 1_000;
 /** Pause before a policy that failed, because the log was away, goes on. */
 const PAUSE_MS = 500;
+
+const isMeant = ({ types }: Policy, type: string): boolean => {
+  const known: ReadonlySet<string> | undefined = types;
+  return known?.has(type) ?? true;
+};
 
 /** Runs policies: each fact in order, each command that it asks for, then the checkpoint. */
 @Injectable()
@@ -69,10 +76,14 @@ export class PolicyRunner {
 
   async #run(policy: Policy, from: Checkpoint | undefined): Promise<Run> {
     const runner = new SubscriptionRunner(this.ports);
+    let passedOver = 0;
     const batch = async (events: readonly LogEvent[]) => {
-      for (const event of events) await this.#react(policy, event);
+      const meant = events.filter(({ type }) => isMeant(policy, type));
+      for (const event of meant) await this.#react(policy, event);
+      passedOver += events.length;
       const last = events.at(-1);
-      if (!last) return;
+      if (!last || (meant.length === 0 && passedOver < PASSED_OVER_MAX)) return;
+      passedOver = 0;
       const checkpoint: Checkpoint = { position: last.position, eventId: last.id };
       await this.ports.operations.put(COLLECTION, policy.name, checkpoint);
     };

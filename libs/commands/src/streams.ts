@@ -364,7 +364,9 @@ const dataOf = ({ events, waiting, seq }: Appending): Accepted['data'] => {
 };
 
 /** What was wished is so already: the ids it named, and where the conversation stands. */
-const alreadySo = (held: Held, { command }: Waiting): Accepted['data'] =>
-  'conversationId' in command.data
+const alreadySo = (held: Held, { command }: Waiting): Accepted['data'] => ({
+  ...('conversationId' in command.data
     ? { conversationId: command.data.conversationId, seq: held.revision }
-    : {};
+    : {}),
+  ...('scheduleId' in command.data ? { scheduleId: command.data.scheduleId } : {}),
+});

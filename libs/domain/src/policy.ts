@@ -1,4 +1,5 @@
 import { ReleaseClaim } from './claim/decide.js';
+import { CancelSchedules } from './own/schedule-commands.js';
 import type { Command, CommandMeta, Recorded } from './decider.js';
 import type { ScriptaEvent } from './events.js';
 
@@ -6,6 +7,8 @@ import type { ScriptaEvent } from './events.js';
 export type Policy = Readonly<{
   name: string;
   streams: readonly string[];
+  /** The only types of events that it reacts to, where they are few among many; else all. */
+  types?: ReadonlySet<ScriptaEvent['type']>;
   /** `meta(index)` makes the meta of the index-th command: its id is UUIDv5(event id, index). */
   react: (
     event: Recorded<ScriptaEvent>,
@@ -41,4 +44,15 @@ export const releaseClaims: Policy = {
             ),
           ],
     ),
+};
+
+/** What somebody has scheduled in a conversation is not said there once they have left it. */
+export const cancelSchedules: Policy = {
+  name: 'cancel-schedules',
+  streams: ['conversation-'],
+  types: new Set(['MemberLeft', 'MemberRemoved']),
+  react: ({ type, data }, meta) =>
+    type === 'MemberLeft' || type === 'MemberRemoved'
+      ? [new CancelSchedules({ userId: data.userId, conversationId: data.conversationId }, meta(0))]
+      : [],
 };

@@ -18,6 +18,8 @@ export type CrashPoint =
   | 'erase.key-destroyed'
   | 'erase.views-done'
   | 'erase.compacted'
+  | 'schedule.released'
+  | 'schedule.sent'
   | 'realtime.mid-emit'
   | 'realtime.mid-page'
   | 'realtime.page-before-live';

@@ -139,6 +139,20 @@ export const QUERIES = {
     sort: { position: -1 },
     limit,
   }),
+  /** Messages whose time to be said has come, the longest due first. */
+  scheduledDue: (at: string, limit: number) => ({
+    view: 'scheduled',
+    filter: { dueAt: { $lte: at } },
+    sort: { dueAt: 1 },
+    limit,
+  }),
+  /** A person's scheduled messages that changed before a place in the log, newest first. */
+  scheduledBefore: (userId: string, position: number, limit: number) => ({
+    view: 'scheduled',
+    filter: { userId, position: { $lt: position } },
+    sort: { position: -1 },
+    limit,
+  }),
   /** Sessions that ended since a time. */
   revokedSince: (at: string) => ({
     view: 'revocations',

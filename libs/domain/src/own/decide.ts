@@ -3,6 +3,8 @@ import { reject } from '../rejection.js';
 import type { ArrangeConversation, OwnCommand } from './commands.js';
 import type { OwnEvent } from './events.js';
 import { evolve, initial, objectOf, snapshots, type Own } from './evolve.js';
+import type { ScheduleCommand } from './schedule-commands.js';
+import { scheduleRules } from './schedule-rules.js';
 
 /** Conversations one person pins at most: a list's top that still fits a screen or two. */
 export const PINNED_MAX = 50;
@@ -24,7 +26,18 @@ const mayArrange = ({ data }: ArrangeConversation, state: Own): void => {
     reject('too_large', `At most ${CONVERSATION_SETTINGS_MAX} settings of one conversation.`);
 };
 
+const isOfSchedule = (command: OwnCommand): command is ScheduleCommand =>
+  command.type in scheduleRules;
+
 const decide = (command: OwnCommand, state: Own): OwnEvent[] => {
+  if (!isOfSchedule(command)) return decideList(command, state);
+  // The table has each type's own rule under its name.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  const rule = scheduleRules[command.type] as (wish: ScheduleCommand, before: Own) => OwnEvent[];
+  return rule(command, state);
+};
+
+const decideList = (command: Exclude<OwnCommand, ScheduleCommand>, state: Own): OwnEvent[] => {
   const by = stampOf(command.meta);
   switch (command.type) {
     case 'ArrangeConversation': {
@@ -51,7 +64,7 @@ const decide = (command: OwnCommand, state: Own): OwnEvent[] => {
 /** The consistency boundary of what one person keeps for themselves. */
 export const own: Decider<Own, OwnCommand, OwnEvent> = {
   name: 'own',
-  streamOf: ({ meta }) => `own-${meta.actor}`,
+  streamOf: ({ data }) => `own-${data.userId}`,
   initial,
   decide,
   evolve,

@@ -1,4 +1,5 @@
 import { event, open, optional, personal, stamp, type EventOf } from '../schema.js';
+import { scheduleEvents } from './schedule-events.js';
 
 /** Whether something is so. */
 export const ANSWERS = ['yes', 'no'] as const;
@@ -33,6 +34,7 @@ export const ownEvents = {
     conversationId: open.uuid,
     messageId: open.uuid,
   }),
+  ...scheduleEvents,
 } as const;
 
 /** A fact that is only its person's. */

@@ -6,6 +6,10 @@ export const OWN_TYPES = {
   ConversationArranged: 'conversation.arranged',
   MessageSaved: 'message.saved',
   MessageUnsaved: 'message.unsaved',
+  MessageScheduled: 'message.scheduled',
+  MessageRescheduled: 'message.rescheduled',
+  ScheduleReleased: 'schedule.released',
+  ScheduleEnded: 'schedule.ended',
 } as const satisfies Record<OwnEvent['type'], string>;
 
 /** A draft was changed: no fact, so it has no place in the log. */

@@ -78,7 +78,9 @@ export const saved: Projection<SavedView, OwnEvent> = {
   streams: ['own-'],
   indexes: [{ key: { userId: 1, position: -1 } }],
   keysOf: ({ type, data }) =>
-    type === 'ConversationArranged' ? [] : [`${data.userId}:${data.messageId}`],
+    type === 'MessageSaved' || type === 'MessageUnsaved'
+      ? [`${data.userId}:${data.messageId}`]
+      : [],
   evolve: (before, { type, data }) => {
     if (type === 'MessageUnsaved') return undefined;
     if (type !== 'MessageSaved') return before;

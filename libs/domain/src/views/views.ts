@@ -6,6 +6,7 @@ import { messages } from './messages.js';
 import { reactions } from './reactions.js';
 import { receipts } from './receipts.js';
 import { revocations } from './revocations.js';
+import { scheduled } from './scheduled.js';
 import { security } from './security.js';
 import { users } from './users.js';
 
@@ -22,4 +23,5 @@ export const VIEWS = {
   revocations,
   arrangements,
   saved,
+  scheduled,
 } as const;
