@@ -61,30 +61,34 @@ const streamOf = (
 
 /**
  * One event of each type that has a personal field, with its canary, by a person: their own in
- * their stream, the others in a group of theirs that somebody else is a member of.
+ * their stream, the others in a group of theirs that somebody else is a member of. What they said
+ * was passed on to where they never were.
  */
 export const saidWith = (
   canaries: ReadonlyMap<string, string>,
   { by, other, conversationId }: Readonly<{ by: string; other: string; conversationId: string }>,
 ): readonly Said[] => {
-  const ids = { by, other, userId: by, conversationId, blocked: other };
-  const eventOf = (type: string, { fields }: EventSchema): ScriptaEvent => {
+  const ids = { by, other, userId: by, author: by, conversationId, blocked: other };
+  const eventOf = (type: string, { fields }: EventSchema, about = ids): ScriptaEvent => {
     const data: Record<string, unknown> = {};
     for (const [name, leaf] of Object.entries(fields)) {
       const canary = canaries.get(`${type}.${name}`);
       // What a fold reads as JSON.
       const said = name === 'changes' ? JSON.stringify({ canary }) : canary;
-      data[name] = canary === undefined ? openSample(leaf, name, ids) : said;
+      data[name] = canary === undefined ? openSample(leaf, name, about) : said;
     }
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- made by the schema itself
     return { type, data } as unknown as ScriptaEvent;
   };
-  return SCHEMAS.flatMap(([type, schema]) => {
+  const own = SCHEMAS.flatMap(([type, schema]) => {
     const isPersonal = PERSONAL_FIELDS.some((field) => field.startsWith(`${type}.`));
     if (!isPersonal && type !== 'MembersAdded') return [];
     const stream = streamOf(type, { userId: by, conversationId });
     return [{ stream, event: eventOf(type, schema) }];
   });
+  const elsewhere = { ...ids, by: other, conversationId: randomUUID() };
+  const copy = eventOf('MessageSent', EVENT_SCHEMAS.MessageSent, elsewhere);
+  return [...own, { stream: `conversation-${elsewhere.conversationId}`, event: copy }];
 };
 
 /** Every file below a folder that holds one of some texts in its raw bytes, and which. */

@@ -238,6 +238,20 @@ const ROUTES: Readonly<Record<string, Row>> = {
     right: inside({ member: 403, formerMember: 403 }),
     path: message,
   },
+  'POST /v1/conversations/{conversationId}/forwards': {
+    right: (caller) => (WITHOUT_TOKEN.has(caller) ? 401 : 404),
+    path: inGroup,
+    json: () => ({ from: { conversationId: randomUUID(), messageId: randomUUID() } }),
+  },
+  'PUT /v1/conversations/{conversationId}/messages/{messageId}/pin': {
+    right: inside({ member: 403 }),
+    path: message,
+  },
+  'DELETE /v1/conversations/{conversationId}/messages/{messageId}/pin': {
+    right: inside({ member: 403 }),
+    path: message,
+  },
+  'GET /v1/conversations/{conversationId}/pins': { right: inside(), path: inGroup },
   'PUT /v1/conversations/{conversationId}/messages/{messageId}/reaction': {
     right: inside(),
     path: message,

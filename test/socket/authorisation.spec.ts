@@ -124,6 +124,12 @@ const EVENTS: Readonly<Record<string, Row>> = {
   'message.unschedule': row(nobody('not_found'), () => ({ scheduleId: randomUUID() })),
   'draft.set': row(members, there({ text: 'x' })),
   'draft.clear': row(everybody, there()),
+  'message.forward': row(
+    nobody('not_found'),
+    there({ from: { conversationId: randomUUID(), messageId: randomUUID() } }),
+  ),
+  'message.pin': row(nobody('not_found'), there({ messageId: randomUUID() })),
+  'message.unpin': row(nobody('not_found'), there({ messageId: randomUUID() })),
   'receipt.mark': row(members, there({ kind: 'read', seq: 0 })),
   'reaction.set': row(nobody('not_found'), there({ messageId: randomUUID(), emoji: '🙂' })),
 };

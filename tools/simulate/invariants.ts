@@ -204,10 +204,13 @@ const marksAreToldForwards: Invariant = ({ devices }) =>
     });
   });
 
+/** What is said in a thread is no more to read for those who do not follow it. */
+const isCounted = ({ type, data }: TrueConversation['events'][number]): boolean =>
+  type === 'MessageSent' && data.thread === undefined;
+
 const numberAt = ({ events }: TrueConversation, position: number): number => {
   let number = 0;
-  for (const event of events)
-    if (event.position < position && event.type === 'MessageSent') number += 1;
+  for (const event of events) if (event.position < position && isCounted(event)) number += 1;
   return number;
 };
 
@@ -225,7 +228,7 @@ const unreadIsExact: Invariant = ({ truth, lists }) =>
           mark.userId === device.userId,
       );
       const sent = conversation.events.findLast(
-        ({ type, data }) => type === 'MessageSent' && data.by === device.userId,
+        (event) => isCounted(event) && event.data.by === device.userId,
       );
       const read = Math.max(
         numberAt(conversation, stay.from),
@@ -245,7 +248,7 @@ const oneChain: Invariant = ({ truth }) =>
     let number = 0;
     return events.flatMap((event) => {
       if (event.type !== 'MessageSent') return [];
-      number += 1;
+      if (isCounted(event)) number += 1;
       return event.data.number === number
         ? []
         : [`${short(id)}#${event.revision} is message ${event.data.number}, not ${number}`];

@@ -26,6 +26,7 @@ import { OwnController } from './own.controller.js';
 import { Passages } from './passages.js';
 import { PassagesController } from './passages.controller.js';
 import { PeopleController } from './people.controller.js';
+import { PinsController } from './pins.controller.js';
 import { Proofs } from './proofs.js';
 import { ProofsController } from './proofs.controller.js';
 import { OneTimeCodes } from './one-time-codes.js';
@@ -59,6 +60,7 @@ export class AppModule {
         OverviewController,
         MessagesController,
         ReactionsController,
+        PinsController,
         OwnController,
         ScheduledController,
         PassagesController,

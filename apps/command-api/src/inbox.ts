@@ -181,7 +181,13 @@ export class Inbox {
   }
 
   async #item(
-    { _id, position: _position, startedAt: _startedAt, ...view }: Stored<ConversationView>,
+    {
+      _id,
+      position: _position,
+      startedAt: _startedAt,
+      pins: _pins,
+      ...view
+    }: Stored<ConversationView>,
     place: Staying,
     mark: Stored<ReceiptView> | undefined,
   ): Promise<Omit<InboxItem, keyof Arranged>> {

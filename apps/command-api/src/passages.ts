@@ -1,16 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import {
-  factFrom,
-  mayRead,
-  memberKey,
-  reject,
-  type ConversationView,
-  type Fact,
-  type MemberView,
-  type StoredEntry,
-} from '#domain';
+import { reject, type ConversationView, type StoredEntry } from '#domain';
 import { QUERIES, Views } from '#platform';
-import { Transcript } from './transcript.js';
+import { Transcript, type TranscriptFact } from './transcript.js';
 
 /** Where to look: at a seq, at a message, or at a time. */
 export type Spot =
@@ -18,7 +9,7 @@ export type Spot =
 
 /** Facts around a place, in the order of seq, and where to go on in either direction. */
 export type Passage = Readonly<{
-  items: readonly Fact[];
+  items: readonly TranscriptFact[];
   /** The seq that was looked for; where there is none, the end. */
   seq: number;
   before?: string;
@@ -55,16 +46,13 @@ export class Passages {
   }
 
   /** One message, by what a permalink says; `not_found` for who may not read it. */
-  async message(userId: string, conversationId: string, messageId: string): Promise<Fact> {
-    const checkpoint = await this.views.checkpoint('members');
-    const key = memberKey(conversationId, userId);
-    const [place] = await this.views.get<MemberView>('members', [key]);
-    const [entry] = await this.views.get<StoredEntry>('history', [messageId]);
-    const isThere =
-      entry?.conversationId === conversationId &&
-      entry.place <= checkpoint &&
-      mayRead(place?.intervals ?? [], entry.place);
-    return isThere ? factFrom(entry) : reject('not_found', 'There is no such message.');
+  async message(
+    userId: string,
+    conversationId: string,
+    messageId: string,
+  ): Promise<TranscriptFact> {
+    const [fact] = await this.transcript.named(userId, conversationId, [messageId]);
+    return fact ?? reject('not_found', 'There is no such message.');
   }
 
   async #seqOf(userId: string, conversationId: string, spot: Spot): Promise<number> {

@@ -6,6 +6,7 @@ import {
   messageOf,
   reject,
   shownFact,
+  type ConversationView,
   type Fact,
   type Interval,
   type MemberView,
@@ -31,6 +32,14 @@ export type Span = Readonly<{
 
 /** A fact as its reader is shown it, with what is felt about it. */
 export type TranscriptFact = ShownFact & Readonly<{ reactions?: ShownReactions }>;
+
+/** A message at the top of a conversation. */
+export type PinItem = Readonly<{
+  messageId: string;
+  pinnedBy: string;
+  pinnedAt: string;
+  message: TranscriptFact;
+}>;
 
 /** A member as others see them. */
 export type MemberItem = Readonly<{ userId: string; role: string; joinedAt: string }>;
@@ -73,6 +82,39 @@ export class Transcript {
     const items = await this.#asTheyAre(userId, facts, maySee);
     const edge = isForward ? items.at(-1) : items[0];
     return entries.length === span.limit && edge ? { items, cursor: String(edge.seq) } : { items };
+  }
+
+  /** Messages by their ids, as far as the reader was there for them; in the order that is asked. */
+  async named(
+    userId: string,
+    conversationId: string,
+    ids: readonly string[],
+  ): Promise<readonly TranscriptFact[]> {
+    const checkpoint = await this.#checkpoint();
+    const { intervals } = await this.#stayOf(userId, conversationId);
+    const maySee = (position: number) => position <= checkpoint && mayRead(intervals, position);
+    const found = await this.views.get<StoredEntry>('history', ids);
+    const entries = new Map(found.map((entry) => [entry._id, entry]));
+    const facts = ids.flatMap((id) => {
+      const entry = entries.get(id);
+      const isThere = entry?.conversationId === conversationId && maySee(entry.place);
+      return isThere ? [factFrom(entry)] : [];
+    });
+    return this.#asTheyAre(userId, facts, maySee);
+  }
+
+  /** The pinned messages that the reader may read, the latest pin first. */
+  async pins(userId: string, conversationId: string): Promise<readonly PinItem[]> {
+    await this.#mustBeIn(userId, conversationId);
+    const [view] = await this.views.get<ConversationView>('conversations', [conversationId]);
+    const pins = (view?.pins ?? []).toReversed();
+    const ids = pins.map(({ messageId }) => messageId);
+    const messages = await this.named(userId, conversationId, ids);
+    const shown = new Map(messages.map((message) => [message.id, message]));
+    return pins.flatMap(({ messageId, by: pinnedBy, at: pinnedAt }) => {
+      const message = shown.get(messageId);
+      return message ? [{ messageId, pinnedBy, pinnedAt, message }] : [];
+    });
   }
 
   /** A page of the people who are in it now, by user id; followers of a broadcast stay unnamed. */

@@ -43,7 +43,23 @@ export type Content = Readonly<{
 
 /** A message to be said. */
 export type NewMessage = Content &
-  Readonly<{ text?: string; kind?: MessageKind; replyTo?: string }>;
+  Readonly<{
+    text?: string;
+    kind?: MessageKind;
+    /** The message that it answers. */
+    replyTo?: string;
+    /** The message on which the thread hangs that it is said in. */
+    thread?: string;
+    priority?: 'high' | 'normal' | 'low';
+  }>;
+
+/** A message at the top of a conversation. */
+export type Pinned = Readonly<{
+  messageId: string;
+  pinnedBy: string;
+  pinnedAt: string;
+  message: Fact;
+}>;
 
 /** Who reacted, and with what. */
 export type ReactionOf = Readonly<{ userId: string; emoji: string }>;
@@ -96,6 +112,29 @@ export class Messages {
   /** Takes a message back, for everybody. */
   delete(conversationId: string, messageId: string): Promise<Accepted> {
     return this.outbox.enter('message.delete', { conversationId, messageId });
+  }
+
+  /** Says here what was said elsewhere, with its author's name on it. */
+  async forward(
+    conversationId: string,
+    from: Readonly<{ conversationId: string; messageId: string }>,
+  ): Promise<Sent> {
+    return sentOf(await this.outbox.enter('message.forward', { conversationId, from }));
+  }
+
+  /** Shows a message at the top, for everybody. */
+  pin(conversationId: string, messageId: string): Promise<Accepted> {
+    return this.outbox.enter('message.pin', { conversationId, messageId });
+  }
+
+  unpin(conversationId: string, messageId: string): Promise<Accepted> {
+    return this.outbox.enter('message.unpin', { conversationId, messageId });
+  }
+
+  /** Pinned messages, the latest pin first. */
+  async pinned(conversationId: string, query: Query = {}): Promise<readonly Pinned[]> {
+    const path = `/v1/conversations/${conversationId}/pins`;
+    return (await this.rest.get<PageOf<Pinned>>(path, query)).items;
   }
 
   /** Reacts with one emoji, in the place of an earlier one. */

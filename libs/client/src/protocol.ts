@@ -25,6 +25,14 @@ export type FactData = {
     replyTo?: string;
     /** JSON of what else it holds: see `contentOf`. */
     content?: string;
+    /** Of a message that was passed on: whose words they are, and how often that was done. */
+    author?: string;
+    forwards?: number;
+    /** Of a reply in a thread: the message that it hangs on, and who said that. */
+    thread?: string;
+    threadBy?: string;
+    /** Absent: as urgent as most. */
+    priority?: 'high' | 'low';
   }>;
   'message.edited': Readonly<{
     messageId: string;
@@ -35,6 +43,8 @@ export type FactData = {
     content?: string;
   }>;
   'message.deleted': Readonly<{ messageId: string; messageSeq: number }>;
+  'message.pinned': Readonly<{ messageId: string; messageSeq: number }>;
+  'message.unpinned': Readonly<{ messageId: string; messageSeq: number }>;
   'conversation.started': Readonly<{ kind: ConversationKind; name?: string }>;
   'conversation.renamed': Readonly<{ name: string }>;
   'members.added': Readonly<{ members: readonly string[]; role: Role }>;
@@ -60,6 +70,8 @@ export const FACT_TYPES = [
   'message.sent',
   'message.edited',
   'message.deleted',
+  'message.pinned',
+  'message.unpinned',
   'conversation.started',
   'conversation.renamed',
   'members.added',

@@ -6,6 +6,7 @@ import {
   memberKey,
   reject,
   user,
+  type Original,
   type Target,
   type MemberView,
   type StoredEntry,
@@ -13,6 +14,7 @@ import {
 import { Claims } from './claims.js';
 import type { About, Beforehand, Draft, HeldClaim } from './entries.js';
 import { Messages, type Named } from './messages.js';
+import { Originals } from './originals.js';
 import { PORTS, type Ports } from './ports.js';
 import { Streams } from './streams.js';
 
@@ -27,15 +29,29 @@ const NAMED_MAX = 10;
 /** What other streams say to a command before its own stream decides. */
 @Injectable()
 export class OtherStreams implements Beforehand {
+  readonly #originals: Originals;
+
   constructor(
     @Inject(PORTS) private readonly ports: Ports,
     private readonly streams: Streams,
     private readonly claims: Claims,
     private readonly messages: Messages,
-  ) {}
+  ) {
+    this.#originals = new Originals(ports, streams, messages);
+  }
 
   message(actor: string, named: Named): Promise<Target> {
     return this.messages.find(actor, named);
+  }
+
+  original(actor: string, named: Named): Promise<Original | undefined> {
+    return this.#originals.find(actor, named);
+  }
+
+  async head(conversationId: string): Promise<number> {
+    const latest = Number.MAX_SAFE_INTEGER;
+    const stream = `conversation-${conversationId}`;
+    return (await this.streams.look(conversation, stream, latest)).revision;
   }
 
   async mustBeBroadcast(conversationId: string): Promise<void> {

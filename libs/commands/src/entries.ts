@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Command, CommandMeta, Target } from '#domain';
+import type { Command, CommandMeta, Original, Target } from '#domain';
 
 /** A command's meta while its stream, and so the id of its event, is still to be found. */
 export type Draft = Omit<CommandMeta, 'eventId'>;
@@ -22,6 +22,16 @@ export type Beforehand = Readonly<{
     actor: string,
     named: Readonly<{ conversationId: string; messageId: string }>,
   ) => Promise<Target>;
+  /**
+   * A message as it stands, to be passed on; `undefined` once it is gone. Throws `not_found` where
+   * the actor may not read it, and `rate_limited`.
+   */
+  original: (
+    actor: string,
+    named: Readonly<{ conversationId: string; messageId: string }>,
+  ) => Promise<Original | undefined>;
+  /** Seq of the last fact of a conversation. */
+  head: (conversationId: string) => Promise<number>;
   /** Makes the actor the holder of a username, or throws `username_taken`; gives the claim. */
   claimUsername: (username: string, meta: Draft) => Promise<HeldClaim>;
 }>;

@@ -12,7 +12,7 @@ export type { Accepted } from './held.js';
 export * from './inputs.js';
 export type { Marking } from './mark-rows.js';
 export * from './message-inputs.js';
-export { editing, sending } from './message-commands.js';
+export { editing, forwarding, sending } from './message-commands.js';
 export * from './open-ports.js';
 export { People } from './people.js';
 export { arrangement } from './own-commands.js';

@@ -1,6 +1,6 @@
 import canonicalize from 'canonicalize';
 import { z } from 'zod';
-import { MESSAGE_KINDS, type MessageBody } from '#domain';
+import { MESSAGE_KINDS, reject, type MessageBody, type MessageKind } from '#domain';
 import { id, NAME_CHARS_MAX, said, VISIBLE, wellFormed } from './inputs.js';
 
 /** Entities of one message: a text full of links, still small beside the text itself. */
@@ -141,6 +141,12 @@ export const mustFitEdit = (parts: Omit<MessageParts, 'kind'>, context: z.Refine
     { ...parts, kind: kinds.find((kind) => wrongPart({ ...parts, kind }) === undefined) },
     context,
   );
+};
+
+/** Refuses (`invalid`) an edit that would make another kind of a message. */
+export const mustFitKind = (parts: Omit<MessageParts, 'kind'>, kind: MessageKind): void => {
+  const wrong = wrongPart({ ...parts, kind });
+  if (wrong !== undefined) reject('invalid', wrong);
 };
 
 /** What the log keeps of a message's parts. */

@@ -3,8 +3,10 @@ import {
   conversation,
   mayRead,
   memberKey,
+  MESSAGE_KINDS,
   reject,
   type MemberView,
+  type MessageKind,
   type StoredEntry,
   type Target,
 } from '#domain';
@@ -22,7 +24,34 @@ const LOOKS_BACK_MAX = 8;
 /** A message by name. */
 export type Named = Readonly<{ conversationId: string; messageId: string }>;
 
-type Found = Target & Readonly<{ position: number }>;
+/** What a message's fact holds. */
+type Said = Readonly<Record<string, unknown>>;
+
+/** An older message. */
+export type Found = Target & Readonly<{ position: number; data: Said }>;
+
+/** A text among what a fact holds. */
+export const textIn = (data: Said, name: string): string | undefined => {
+  const value = data[name];
+  return typeof value === 'string' ? value : undefined;
+};
+
+const kindOf = (data: Said): MessageKind =>
+  MESSAGE_KINDS.find((kind) => kind === data['kind']) ?? 'text';
+
+const foundOf = (
+  data: Said,
+  place: Readonly<{ seq: number; by: string; at: string; position: number }>,
+): Found => {
+  const [author, thread] = [textIn(data, 'author'), textIn(data, 'thread')];
+  return {
+    ...place,
+    kind: kindOf(data),
+    ...(author === undefined ? {} : { author }),
+    ...(thread === undefined ? {} : { thread }),
+    data,
+  };
+};
 
 const absent = (): never => reject('not_found', 'There is no such message.');
 
@@ -41,10 +70,15 @@ export class Messages {
 
   /** A message that the reader was there for; throws `not_found` for all others. */
   async find(reader: string, named: Named): Promise<Target> {
+    const { position: _position, data: _data, ...target } = await this.read(reader, named);
+    return target;
+  }
+
+  /** The same with what it said first, and its place in the log. */
+  async read(reader: string, named: Named): Promise<Found> {
     const found = (await this.#inHistory(named)) ?? (await this.#inLog(named)) ?? absent();
-    const { position, ...target } = found;
-    if (target.by === reader) return target;
-    return (await this.#wasThere(reader, named, position)) ? target : absent();
+    if (found.by === reader) return found;
+    return (await this.#wasThere(reader, named, found.position)) ? found : absent();
   }
 
   /** Certain once the memberships have come as far as the message. */
@@ -67,8 +101,8 @@ export class Messages {
     const [entry] = await asked.catch(unknown);
     if (!entry) return undefined;
     if (entry.conversationId !== conversationId || entry.type !== 'message.sent') return absent();
-    const { seq, actor: by, at, place: position } = entry;
-    return { seq, by, at, position };
+    const { seq, actor: by, at, place: position, data } = entry;
+    return foundOf(data, { seq, by, at, position });
   }
 
   async #inLog({ conversationId, messageId }: Named): Promise<Found | undefined> {
@@ -82,10 +116,10 @@ export class Messages {
         this.ports.store.read(stream, from, end - from + 1),
       );
       const logged = page.find(({ id, type }) => id === messageId && type === 'MessageSent');
-      const event = logged && (await this.ports.codec.decode(logged, false));
+      const event = logged && (await this.ports.codec.decode(logged, true));
       if (event?.type === 'MessageSent') {
         const { by, at } = event.data;
-        return { seq: event.revision, by, at, position: event.position };
+        return foundOf(event.data, { seq: event.revision, by, at, position: event.position });
       }
       end = from - 1;
     }

@@ -38,6 +38,8 @@ export const FACT_TYPES = {
   MessageSent: 'message.sent',
   MessageEdited: 'message.edited',
   MessageDeleted: 'message.deleted',
+  MessagePinned: 'message.pinned',
+  MessageUnpinned: 'message.unpinned',
   BroadcastFollowed: 'broadcast.followed',
   BroadcastUnfollowed: 'broadcast.unfollowed',
 } as const satisfies Record<HeardEvent['type'], string>;

@@ -39,6 +39,7 @@ export * from './user/notices.js';
 export { OPEN_PRIVACY } from './user/evolve.js';
 export type { Privacy, User } from './user/evolve.js';
 export * from './views/conversations.js';
+export * from './views/copies.js';
 export * from './views/history.js';
 export * from './views/members.js';
 export * from './views/own.js';

@@ -78,9 +78,13 @@ export const optional = <Value>(of: Leaf<Value>): Leaf<Value, true> => ({ ...of,
 
 /**
  * One type of event: its fields, the version of that shape, and the field that names the person
- * whose key seals the personal leaves.
+ * whose key seals the personal leaves; of several fields the first that is there.
  */
-export type EventSchema = Readonly<{ version: number; subject: string; fields: Fields }>;
+export type EventSchema = Readonly<{
+  version: number;
+  subject: string | readonly string[];
+  fields: Fields;
+}>;
 
 /** The union of the events that a table of schemas describes. */
 export type EventOf<Schemas extends Readonly<Record<string, EventSchema>>> = {

@@ -1,5 +1,5 @@
 import canonicalize from 'canonicalize';
-import type { Recorded } from '#domain';
+import type { CopyView, Recorded } from '#domain';
 import type { Clock, Random, Timer } from './clock.js';
 import { UnreadableEvent, type Codec } from './codec.js';
 import type { EventStore, LogEvent } from './event-store.js';
@@ -51,13 +51,27 @@ export const isSealedFor = ({ data }: LogEvent, subject: string): boolean =>
 /** Beginnings of the names of streams that are of one person alone. */
 const PREFIXES_OF_A_PERSON = ['user-', 'own-'] as const;
 
+/** Conversations to which a person's words were passed on. */
+const copiesOf = async (reading: Views, subject: string): Promise<readonly CopyView[]> => {
+  const copies: CopyView[] = [];
+  for (let after = ''; ;) {
+    const { view, ...asked } = QUERIES.copiesOf(subject, after);
+    const page = await reading.find<CopyView>(view, asked);
+    copies.push(...page);
+    if (page.length < asked.limit) return copies;
+    after = copies.at(-1)?.conversationId ?? '';
+  }
+};
+
 /** The streams in which a person can have said something: their own, and their conversations'. */
 export const streamsOf = async (reading: Views, subject: string): Promise<readonly string[]> => {
   const { view, ...query } = QUERIES.placesOf(subject);
   const places = await reading.find<{ conversationId: string }>(view, query);
+  const copies = await copiesOf(reading, subject);
+  const rooms = new Set([...places, ...copies].map(({ conversationId }) => conversationId));
   return [
     ...PREFIXES_OF_A_PERSON.map((prefix) => prefix + subject),
-    ...places.map(({ conversationId }) => `conversation-${conversationId}`),
+    ...[...rooms].map((conversationId) => `conversation-${conversationId}`),
   ];
 };
 

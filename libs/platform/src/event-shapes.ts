@@ -8,8 +8,8 @@ type Check = (value: unknown) => boolean;
 /** One type of event with its rules, compiled once. */
 export type Shape = Readonly<{
   version: number;
-  /** The field that names whose key seals the personal leaves. */
-  subject: string;
+  /** The fields that name whose key seals the personal leaves: the first that is there. */
+  subjects: readonly string[];
   /** In the order of the schema. */
   fields: readonly Readonly<{ name: string; isPersonal: boolean }>[];
   /** Personal leaves in RFC 8785's order of names. */
@@ -100,12 +100,17 @@ export const shapeOf = (type: string, { version, subject, fields }: EventSchema)
   for (const reserved of ['v', 'sealed', 'salt', 'prev'])
     if (names.includes(reserved)) throw new Error(`${type}: ${reserved} is the codec's own field.`);
   const personal = names.filter((name) => fields[name]?.privacy === 'personal').toSorted();
-  if (personal.length > 0 && fields[subject]?.kind !== 'uuid')
-    throw new Error(`${type} has personal leaves, but ${subject} names no person.`);
+  const subjects = typeof subject === 'string' ? [subject] : subject;
+  if (personal.length > 0 && subjects.some((name) => fields[name]?.kind !== 'uuid'))
+    throw new Error(`${type} has personal leaves, but ${subjects.join()} names no person.`);
   const placed = names.map((name) => ({ name, isPersonal: personal.includes(name) }));
   const required = personal.filter((name) => fields[name]?.optional !== true);
-  return { version, subject, fields: placed, personal, required, wrong: wrongIn(fields) };
+  return { version, subjects, fields: placed, personal, required, wrong: wrongIn(fields) };
 };
+
+/** Whose key seals the personal leaves of an event. */
+export const subjectOf = ({ subjects }: Shape, data: Json): string =>
+  String(data[subjects.find((name) => data[name] !== undefined) ?? '']);
 
 /** Every type of event the log may hold. */
 export const SHAPES: ReadonlyMap<string, Shape> = new Map(

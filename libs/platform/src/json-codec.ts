@@ -1,7 +1,7 @@
 import type { Proof, Recorded, ScriptaEvent } from '#domain';
 import type { Random } from './clock.js';
 import { Codec, UnreadableEvent, type Envelope } from './codec.js';
-import { SHAPES, type Json, type Shape } from './event-shapes.js';
+import { SHAPES, subjectOf, type Json, type Shape } from './event-shapes.js';
 import type { LogEvent, NewEvent } from './event-store.js';
 import type { Keys, SubjectKey } from './keys.js';
 import { openDataOf } from './links.js';
@@ -47,7 +47,7 @@ export class JsonCodec extends Codec {
     const open: Record<string, unknown> = { v: shape.version, ...data };
     const texts = takenFrom(open, shape.personal);
     if (texts) {
-      const subject = String(open[shape.subject]);
+      const subject = subjectOf(shape, open);
       const key = await this.#keys.ensure(subject);
       if (!key) throw new UnreadableEvent(`${type} cannot be sealed: ${subject} was erased.`);
       open['sealed'] = { subject, ...seal(texts, { id, type }, key, this.#random) };
@@ -64,8 +64,8 @@ export class JsonCodec extends Codec {
     const { sealed } = event.data;
     if (sealed === undefined) return this.#recorded(event, shape, undefined);
     if (!isSealed(sealed)) return unreadable(event, 'its seal is malformed.');
-    if (event.data['v'] === shape.version && sealed.subject !== event.data[shape.subject])
-      return unreadable(event, `it is sealed for somebody else than its ${shape.subject}.`);
+    if (event.data['v'] === shape.version && sealed.subject !== subjectOf(shape, event.data))
+      return unreadable(event, `it is sealed for somebody else than its ${shape.subjects.join()}.`);
     if (!opened) return this.#recorded(event, shape, {});
     const key = this.#keys.find(sealed.subject);
     return key instanceof Promise

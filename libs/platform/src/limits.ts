@@ -41,6 +41,20 @@ export const LIMITS = {
     fillS: 6,
     onStoreDown: 'open',
   },
+  forwards: {
+    per: 'person',
+    protects: 'people from what goes round: so many conversations at once',
+    burst: 20,
+    fillS: 60,
+    onStoreDown: 'open',
+  },
+  'frequent-forwards': {
+    per: 'person',
+    protects: 'people from what has gone through five hands already: one conversation at once',
+    burst: 1,
+    fillS: 10,
+    onStoreDown: 'open',
+  },
   reactions: {
     per: DEVICE,
     protects: 'a conversation from one device that reacts without end',

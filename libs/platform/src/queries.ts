@@ -84,6 +84,13 @@ export const QUERIES = {
     sort: { place: 1 },
     limit,
   }),
+  /** Conversations to which the words of an author were passed on, by id, after one. */
+  copiesOf: (author: string, after: string) => ({
+    view: 'copies',
+    filter: { author, conversationId: { $gt: after } },
+    sort: { conversationId: 1 },
+    limit: ANSWERS_MAX,
+  }),
   /** A person's own marks that moved in a stretch of the log, newest first. */
   ownReceiptsMoved: (userId: string, { from, to }: Stretch, limit: number) => ({
     view: 'receipts',

@@ -103,12 +103,15 @@ class Chatter {
   }
 
   #say(room: Room): Said {
-    room.number += 1;
+    const thread = this.#draw(8) === 0 ? this.#pickOf(room.standing) : undefined;
+    if (!thread) room.number += 1;
     const { number, id: conversationId } = room;
     const stamp = this.#stamp(this.#pick([...room.members]));
     const text = `Message ${number} of many, about as long as a message usually is. 😀`;
     const messageId = this.#id(`message:${this.count}`);
-    const data = { ...stamp, conversationId, messageId, number, text };
+    const passedOn = this.#draw(8) === 0 ? { author: this.#pick(this.#everyone), forwards: 1 } : {};
+    const hung = thread ? { thread: thread.messageId, threadBy: thread.by } : {};
+    const data = { ...stamp, conversationId, messageId, number, text, ...passedOn, ...hung };
     room.standing.push({ messageId, messageSeq: room.seq + 1, by: stamp.by });
     return this.#in(room, { type: 'MessageSent', data });
   }
@@ -207,6 +210,10 @@ class Chatter {
     const at = new Date(Date.UTC(2026, 0, 1) + 1_000 * this.count).toISOString();
     const [command, device] = [this.#id(`command:${this.count}`), this.#device(by)];
     return { by, at, origin: { command, device, n: this.count } };
+  }
+
+  #pickOf<T>(from: readonly T[]): T | undefined {
+    return from[this.#draw(from.length)];
   }
 
   #pick<T>(from: readonly T[]): T {

@@ -25,6 +25,8 @@ export type Conversation = {
   recent: RecentMessage[];
   /** Messages that were deleted, with their place: they can be edited no more. */
   deleted: Map<string, number>;
+  /** Messages that are shown at the top. */
+  pins: Set<string>;
   /** Messages up to this place can be edited no more: which were deleted is forgotten. */
   forgotten: number;
 };
@@ -37,6 +39,7 @@ export const initial = (): Conversation => ({
   outboxes: new Map(),
   recent: [],
   deleted: new Map(),
+  pins: new Set(),
   forgotten: -1,
 });
 
@@ -83,7 +86,14 @@ const FOLDS: Folds = {
   MessageEdited: nothing,
   MessageDeleted: (state, { messageId, messageSeq }) => {
     state.deleted.set(messageId, messageSeq);
+    state.pins.delete(messageId);
     forgetOldest(state);
+  },
+  MessagePinned: (state, { messageId }) => {
+    state.pins.add(messageId);
+  },
+  MessageUnpinned: (state, { messageId }) => {
+    state.pins.delete(messageId);
   },
 };
 
@@ -100,29 +110,32 @@ export const evolve = (
   return state;
 };
 
-type Frozen = Omit<Conversation, 'members' | 'outboxes' | 'deleted'> & {
+type Frozen = Omit<Conversation, 'members' | 'outboxes' | 'deleted' | 'pins'> & {
+  pins: string[];
   deleted: [string, number][];
   members: [string, Role][];
   outboxes: [string, Outbox][];
 };
 
 export const snapshots: Snapshots<Conversation> = {
-  version: 2,
+  version: 3,
   freeze: (state) => ({
     ...state,
     members: [...state.members],
     outboxes: freezeOutboxes(state.outboxes),
     deleted: [...state.deleted],
+    pins: [...state.pins],
   }),
   thaw: (frozen) => {
     // A snapshot of this version was written by `freeze` above; others are never thawed.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    const { members, outboxes, deleted, ...rest } = frozen as Frozen;
+    const { members, outboxes, deleted, pins, ...rest } = frozen as Frozen;
     return {
       ...rest,
       members: new Map(members),
       outboxes: new Map(outboxes),
       deleted: new Map(deleted),
+      pins: new Set(pins),
     };
   },
 };

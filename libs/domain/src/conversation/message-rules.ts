@@ -4,10 +4,13 @@ import type { Conversation } from './evolve.js';
 import type {
   DeleteMessage,
   EditMessage,
+  ForwardMessage,
   MessageBody,
   MessageCommand,
+  PinMessage,
   SendMessage,
   Target,
+  UnpinMessage,
 } from './message-commands.js';
 import { roleOf, type Rule, type Rules } from './rules.js';
 
@@ -15,6 +18,9 @@ import { roleOf, type Rule, type Rules } from './rules.js';
 export const EDIT_WINDOW_MS = 24 * 60 * 60 * 1_000;
 /** How long its author can take a message back for all; admins always can. */
 export const DELETE_WINDOW_MS = 48 * 60 * 60 * 1_000;
+
+/** Messages that one conversation pins at most: more is no top of anything. */
+export const PINS_MAX = 50;
 
 const mustBeWithin = (windowMs: number, since: string, at: string): void => {
   if (Date.parse(at) - Date.parse(since) > windowMs)
@@ -46,7 +52,7 @@ const bodyOf = ({ text, kind, mentions, notify, content }: MessageBody) => ({
 const send: Rule<SendMessage> = ({ data, meta }, state) => {
   roleOf(state, meta.actor);
   mustMeanMembers(state, data);
-  const { conversationId, replyTo } = data;
+  const { conversationId, replyTo, thread, priority } = data;
   return [
     {
       type: 'MessageSent',
@@ -54,18 +60,31 @@ const send: Rule<SendMessage> = ({ data, meta }, state) => {
         ...stampOf(meta),
         conversationId,
         messageId: meta.eventId,
-        number: state.number + 1,
+        // Whoever does not follow the thread has nothing new to read.
+        number: thread ? state.number : state.number + 1,
         ...bodyOf(data),
         ...(replyTo === undefined ? {} : { replyTo }),
+        ...(thread === undefined ? {} : { thread: thread.messageId, threadBy: thread.by }),
+        ...(priority === undefined ? {} : { priority }),
       },
     },
   ];
 };
 
+const forward: Rule<ForwardMessage> = ({ data, meta }, state) => {
+  roleOf(state, meta.actor);
+  const { conversationId, original = reject('not_found', 'There is no such message.') } = data;
+  const { author, forwards } = original;
+  const place = { conversationId, messageId: meta.eventId, number: state.number + 1 };
+  const passedOn = { ...bodyOf(original), author, forwards: forwards + 1 };
+  return [{ type: 'MessageSent', data: { ...stampOf(meta), ...place, ...passedOn } }];
+};
+
 const edit: Rule<EditMessage> = ({ data, meta }, state) => {
   roleOf(state, meta.actor);
   const { conversationId, messageId, target } = data;
-  if (target.by !== meta.actor) reject('forbidden', 'Only its author edits a message.');
+  if (target.by !== meta.actor || (target.author ?? target.by) !== meta.actor)
+    reject('forbidden', 'Only its author edits a message.');
   if (isDeleted(state, messageId, target)) reject('too_late', 'The message was deleted.');
   mustBeWithin(EDIT_WINDOW_MS, target.at, meta.at);
   mustMeanMembers(state, data);
@@ -86,9 +105,37 @@ const remove: Rule<DeleteMessage> = ({ data, meta }, state) => {
   return [{ type: 'MessageDeleted', data: { ...stampOf(meta), ...about } }];
 };
 
+const mustBeAllowedToPin = (state: Conversation, userId: string): void => {
+  const role = roleOf(state, userId);
+  if (state.kind !== 'direct' && role === 'member')
+    reject('forbidden', 'Only an admin pins messages here.');
+};
+
+const pin: Rule<PinMessage> = ({ data, meta }, state) => {
+  mustBeAllowedToPin(state, meta.actor);
+  const { conversationId, messageId, target } = data;
+  if (isDeleted(state, messageId, target)) reject('not_found', 'There is no such message.');
+  if (state.pins.has(messageId)) return [];
+  if (state.pins.size >= PINS_MAX)
+    reject('too_large', `At most ${PINS_MAX} messages are pinned; unpin one first.`);
+  const about = { conversationId, messageId, messageSeq: target.seq };
+  return [{ type: 'MessagePinned', data: { ...stampOf(meta), ...about } }];
+};
+
+const unpin: Rule<UnpinMessage> = ({ data, meta }, state) => {
+  mustBeAllowedToPin(state, meta.actor);
+  const { conversationId, messageId, target } = data;
+  if (!state.pins.has(messageId)) return [];
+  const about = { conversationId, messageId, messageSeq: target.seq };
+  return [{ type: 'MessageUnpinned', data: { ...stampOf(meta), ...about } }];
+};
+
 /** What is said in a conversation. */
 export const messageRules: Rules<MessageCommand['type']> = {
   SendMessage: send,
+  ForwardMessage: forward,
   EditMessage: edit,
   DeleteMessage: remove,
+  PinMessage: pin,
+  UnpinMessage: unpin,
 };

@@ -4,6 +4,9 @@ import type { Projection } from '../projection.js';
 /** Characters of the last message that a list shows: two lines on a phone. */
 export const EXCERPT_CHARS_MAX = 200;
 
+/** A message that is shown at the top. */
+export type Pin = Readonly<{ messageId: string; seq: number; by: string; at: string }>;
+
 /** One conversation, as a list shows it. The document's id is the conversation's. */
 export type ConversationView = Readonly<{
   kind: ConversationKind;
@@ -16,6 +19,8 @@ export type ConversationView = Readonly<{
   startedAt: string;
   updatedAt: string;
   last?: Readonly<{ messageId: string; seq: number; by: string; at: string; text: string }>;
+  /** Oldest first. */
+  pins?: readonly Pin[];
 }>;
 
 /** What an event changes of the document beside its head and time. */
@@ -35,18 +40,29 @@ const excerptOf = (text: string): string =>
 const retold = ({ last }: ConversationView, messageId: string, text: string) =>
   last?.messageId === messageId ? { last: { ...last, text } } : {};
 
+const unpinned = ({ pins }: ConversationView, messageId: string) =>
+  pins ? { pins: pins.filter((pin) => pin.messageId !== messageId) } : {};
+
 /** Those that show in lists; the others only move the head. */
 const CHANGES: Readonly<{ [Type in ConversationEvent['type']]?: Change<Type> }> = {
   MembersAdded: (view, data) => ({ members: view.members + data.members.length }),
   MemberRemoved: oneLess,
   MemberLeft: oneLess,
   ConversationRenamed: (_, { name }) => ({ name }),
-  MessageSent: (view, { messageId, by, at, number, text }) => ({
-    number,
-    last: { messageId, seq: view.head, by, at, text: excerptOf(text) },
-  }),
+  // What is said in a thread is for those who follow it.
+  MessageSent: (view, { messageId, by, at, number, text, thread }) =>
+    thread === undefined
+      ? { number, last: { messageId, seq: view.head, by, at, text: excerptOf(text) } }
+      : {},
   MessageEdited: (view, { messageId, text }) => retold(view, messageId, excerptOf(text)),
-  MessageDeleted: (view, { messageId }) => retold(view, messageId, ''),
+  MessageDeleted: (view, { messageId }) => ({
+    ...retold(view, messageId, ''),
+    ...unpinned(view, messageId),
+  }),
+  MessagePinned: ({ pins = [] }, { messageId, messageSeq: seq, by, at }) => ({
+    pins: [...pins, { messageId, seq, by, at }],
+  }),
+  MessageUnpinned: (view, { messageId }) => unpinned(view, messageId),
 };
 
 const changed = (view: ConversationView, event: ConversationEvent): Partial<ConversationView> => {

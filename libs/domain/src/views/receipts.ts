@@ -73,6 +73,8 @@ export const receipts: Projection<ReceiptView, ConversationEvent | ReceiptEvent>
   streams: ['conversation-', 'receipts-'],
   indexes: [{ key: { userId: 1, position: 1 } }, { key: { conversationId: 1, position: 1 } }],
   keysOf: (event: Recorded<ConversationEvent | ReceiptEvent>) => {
+    // Who answers in a thread has not read all that was said beside it.
+    if (event.type === 'MessageSent' && event.data.thread !== undefined) return [];
     if (event.type === 'MessageSent') return [memberKey(event.data.conversationId, event.data.by)];
     return event.type === 'MarksMoved' ? [...marksByMember(event.data.marks).keys()] : [];
   },

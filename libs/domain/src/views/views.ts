@@ -1,4 +1,5 @@
 import { conversations } from './conversations.js';
+import { copies } from './copies.js';
 import { history } from './history.js';
 import { members } from './members.js';
 import { arrangements, saved } from './own.js';
@@ -16,6 +17,7 @@ export const VIEWS = {
   conversations,
   members,
   messages,
+  copies,
   receipts,
   reactions,
   users,
