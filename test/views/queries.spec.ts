@@ -28,6 +28,11 @@ const SAMPLES = {
   savedBefore: QUERIES.savedBefore(PERSON, 1_000, 100),
   scheduledDue: QUERIES.scheduledDue('2026-01-01T00:00:00.000Z', 10),
   scheduledBefore: QUERIES.scheduledBefore(PERSON, 1_000, 100),
+  mentionsOf: QUERIES.mentionsOf(
+    { conversationId: SOME, userId: PERSON },
+    { seq: 5, place: 9 },
+    99,
+  ),
   revokedSince: QUERIES.revokedSince('2026-11-23T12:00:00.000Z'),
 } as const satisfies Readonly<Record<keyof typeof QUERIES, ViewQuery>>;
 

@@ -7,6 +7,7 @@ import {
   type ConversationView,
   type Interval,
   type MemberView,
+  type MentionView,
   type ReceiptView,
   type StoredEntry,
 } from '#domain';
@@ -14,6 +15,9 @@ import { QUERIES, Views, type Stored } from '#platform';
 
 /** How long a read waits for the read models to hold what it must answer (`behind` after it). */
 export const READ_WITHIN_MS = 2_000;
+
+/** Mentions that a list counts at most: an application shows that there are more. */
+export const MENTIONS_MAX = 100;
 
 /** How the person has it in their list. */
 export type Arranged = Readonly<Omit<ArrangementView, 'conversationId' | 'userId'>>;
@@ -28,6 +32,8 @@ export type InboxItem = Readonly<{
   head: number;
   number: number;
   unread: number;
+  /** Unread messages that mention the person or everybody, up to `MENTIONS_MAX`. */
+  mentions: number;
   read: number;
   last?: NonNullable<ConversationView['last']>;
   updatedAt: string;
@@ -46,13 +52,16 @@ const isIn = (place: Place): place is Staying => place.role !== undefined;
 
 type Ranked = Readonly<{ view: Stored<ConversationView>; rank: number }>;
 
+/** The open one; urgent news; news; news of low priority; no news. */
 const rankOf = (
-  { _id, number }: Stored<ConversationView>,
+  { _id, number, urgent = 0, plain = number }: Stored<ConversationView>,
   open: string | undefined,
   readNumber: number,
 ): number => {
   if (_id === open) return 0;
-  return number > readNumber ? 1 : 2;
+  if (urgent > readNumber) return 1;
+  if (plain > readNumber) return 2;
+  return number > readNumber ? 3 : 4;
 };
 
 const isAfter = ({ view, rank }: Ranked, cursor: string): boolean => {
@@ -78,8 +87,8 @@ export class Inbox {
   }
 
   /**
-   * A page by what matters: the open conversation, those with something unread, the others; each by
-   * activity. The cursor is rank and place of the last one shown.
+   * A page by what matters: the open conversation, those with urgent news, with news, with news of low
+   * priority, the others; each by activity. The cursor is rank and place of the last one shown.
    */
   async ranked(
     userId: string,
@@ -186,6 +195,9 @@ export class Inbox {
       position: _position,
       startedAt: _startedAt,
       pins: _pins,
+      called = -1,
+      urgent: _urgent,
+      plain: _plain,
       ...view
     }: Stored<ConversationView>,
     place: Staying,
@@ -197,7 +209,14 @@ export class Inbox {
     const isAsked = stay !== undefined && readNumber < view.number;
     const seen = isAsked ? await this.#numberBefore(_id, view.number, stay) : readNumber;
     const unread = Math.max(0, view.number - Math.max(seen, readNumber));
-    return { conversationId: _id, ...view, role: place.role, unread, read };
+    const isCalled = stay !== undefined && called > read;
+    const mentions = isCalled ? await this.#mentions(place, stay, read) : 0;
+    return { conversationId: _id, ...view, role: place.role, unread, mentions, read };
+  }
+
+  async #mentions(whose: Staying, { from: place }: Interval, seq: number): Promise<number> {
+    const { view, ...asked } = QUERIES.mentionsOf(whose, { seq, place }, MENTIONS_MAX);
+    return (await this.views.find<MentionView>(view, asked)).length;
   }
 
   /** Messages before a stay began: they are not this person's to read. */

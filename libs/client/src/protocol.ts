@@ -229,6 +229,8 @@ export type ConversationItem = Readonly<{
   head: number;
   number: number;
   unread: number;
+  /** Unread messages that mention one, or everybody; 100 stands for that many or more. */
+  mentions: number;
   read: number;
   last?: Readonly<{ messageId: string; seq: number; by: string; at: string; text: string }>;
   updatedAt: string;

@@ -267,7 +267,7 @@ export class Scripta extends Reads {
     return this.#start('broadcast', group, id);
   }
 
-  /** Opens the conversation with one other person. */
+  /** Opens the conversation with one person; with oneself (`userId`) it is one's notes. */
   async startDirect(userId: string): Promise<Started> {
     const accepted = await this.#outbox.enter({
       lane: `direct:${userId}`,

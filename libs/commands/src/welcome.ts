@@ -73,7 +73,8 @@ export class Welcome {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
     const { kind, members } = data as { kind: string; members: readonly string[] };
     const [other] = members;
-    return kind === 'direct' && other !== undefined && this.#between(actor, other, true);
+    const isOther = other !== undefined && other !== actor;
+    return kind === 'direct' && isOther && this.#between(actor, other, true);
   }
 
   #between(actor: string, other: string, isStart: boolean): Later<boolean> {

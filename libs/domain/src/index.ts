@@ -43,6 +43,7 @@ export * from './views/copies.js';
 export * from './views/history.js';
 export * from './views/members.js';
 export * from './views/own.js';
+export * from './views/mentions.js';
 export * from './views/messages.js';
 export * from './views/reactions.js';
 export * from './views/receipts.js';

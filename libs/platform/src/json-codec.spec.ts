@@ -232,6 +232,7 @@ describe('an event of an older version', () => {
       [-1]: ({ body, ...data }: DataOf<never>) => ({ ...data, said: body }),
       0: ({ said, ...data }: DataOf<never>) => ({ ...data, ...(said ? { text: said } : {}) }),
       1: (data: DataOf<never>) => data,
+      2: (data: DataOf<never>) => data,
     },
   };
 

@@ -1,4 +1,4 @@
-import type { VIEWS } from '#domain';
+import { EVERYBODY, type VIEWS } from '#domain';
 import type { Query } from './views.js';
 
 /** A question to one view. */
@@ -159,6 +159,23 @@ export const QUERIES = {
     filter: { userId, position: { $lt: position } },
     sort: { position: -1 },
     limit,
+  }),
+  /** Messages of a conversation that mention a person, after a seq and within a stay. */
+  mentionsOf: (
+    { conversationId, userId }: Readonly<{ conversationId: string; userId: string }>,
+    { seq, place }: Readonly<{ seq: number; place: number }>,
+    limit: number,
+  ) => ({
+    view: 'mentions',
+    filter: {
+      conversationId,
+      seq: { $gt: seq },
+      place: { $gte: place },
+      who: { $in: [userId, EVERYBODY] },
+    },
+    sort: { seq: 1 },
+    limit,
+    fields: ['seq'],
   }),
   /** Sessions that ended since a time. */
   revokedSince: (at: string) => ({

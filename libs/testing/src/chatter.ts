@@ -111,7 +111,9 @@ class Chatter {
     const messageId = this.#id(`message:${this.count}`);
     const passedOn = this.#draw(8) === 0 ? { author: this.#pick(this.#everyone), forwards: 1 } : {};
     const hung = thread ? { thread: thread.messageId, threadBy: thread.by } : {};
-    const data = { ...stamp, conversationId, messageId, number, text, ...passedOn, ...hung };
+    const called = number % 3 === 0 ? { mentions: [stamp.by] } : {};
+    const said = { messageId, number, text, ...passedOn, ...hung, ...called };
+    const data = { ...stamp, conversationId, ...said };
     room.standing.push({ messageId, messageSeq: room.seq + 1, by: stamp.by });
     return this.#in(room, { type: 'MessageSent', data });
   }

@@ -84,11 +84,16 @@ describe('Starting a conversation', () => {
       .appends(...direct);
     given(conversation)().when(start('direct', [])).rejects('invalid');
     given(conversation)()
-      .when(start('direct', ['ada']))
-      .rejects('invalid');
-    given(conversation)()
       .when(start('direct', ['bob', 'eve']))
       .rejects('invalid');
+  });
+  it('[X3] may be with oneself: notes', () => {
+    given(conversation)()
+      .when(start('direct', ['ada']))
+      .appends(started('direct'));
+    given(conversation)(started('direct'))
+      .when(start('direct', ['ada']))
+      .appends();
   });
   it('changes nothing when either of the two opens their direct conversation again', () => {
     given(conversation)(...direct)

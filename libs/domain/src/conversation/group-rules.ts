@@ -49,8 +49,10 @@ const start: Rule<StartConversation> = (command, state) => {
     if (state.kind === 'direct' && state.members.has(meta.actor)) return [];
     return reject('already_exists', 'A conversation with this id exists; choose another id.');
   }
-  if (data.kind === 'direct' && others.length !== 1)
-    reject('invalid', 'A direct conversation is with exactly one other person.');
+  // With oneself: notes.
+  const isOfOne = others.length === 0 && data.members.length > 0;
+  if (data.kind === 'direct' && others.length !== 1 && !isOfOne)
+    reject('invalid', 'A direct conversation is with exactly one person.');
   mustFit(others.length + 1);
   const { conversationId, kind, name } = data;
   const started = { ...stampOf(meta), conversationId, kind, ...(name ? { name } : {}) };

@@ -1,5 +1,6 @@
 import type { ConversationEvent, ConversationKind } from '../conversation/events.js';
 import type { Projection } from '../projection.js';
+import { meantBy } from './mentions.js';
 
 /** Characters of the last message that a list shows: two lines on a phone. */
 export const EXCERPT_CHARS_MAX = 200;
@@ -16,6 +17,11 @@ export type ConversationView = Readonly<{
   /** Seq of the last fact, and messages so far. */
   head: number;
   number: number;
+  /** Seq of the last message that mentions somebody. */
+  called?: number;
+  /** Numbers of the last message that is urgent, and that is not of low priority. */
+  urgent?: number;
+  plain?: number;
   startedAt: string;
   updatedAt: string;
   last?: Readonly<{ messageId: string; seq: number; by: string; at: string; text: string }>;
@@ -42,6 +48,17 @@ const retold = ({ last }: ConversationView, messageId: string, text: string) =>
 
 const unpinned = ({ pins }: ConversationView, messageId: string) =>
   pins ? { pins: pins.filter((pin) => pin.messageId !== messageId) } : {};
+type Said = Extract<ConversationEvent, { type: 'MessageSent' }>['data'];
+
+/** That a message mentions somebody now. */
+const calledBy = ({ head }: ConversationView, data: Parameters<typeof meantBy>[0]) =>
+  meantBy(data).length > 0 ? { called: head } : {};
+
+/** What a message asks for: to be seen first, or not for its own sake. */
+const urgencyOf = ({ plain }: ConversationView, { priority, number }: Said) => ({
+  ...(priority === 'high' ? { urgent: number } : {}),
+  plain: priority === 'low' ? (plain ?? number - 1) : number,
+});
 
 /** Those that show in lists; the others only move the head. */
 const CHANGES: Readonly<{ [Type in ConversationEvent['type']]?: Change<Type> }> = {
@@ -49,12 +66,6 @@ const CHANGES: Readonly<{ [Type in ConversationEvent['type']]?: Change<Type> }> 
   MemberRemoved: oneLess,
   MemberLeft: oneLess,
   ConversationRenamed: (_, { name }) => ({ name }),
-  // What is said in a thread is for those who follow it.
-  MessageSent: (view, { messageId, by, at, number, text, thread }) =>
-    thread === undefined
-      ? { number, last: { messageId, seq: view.head, by, at, text: excerptOf(text) } }
-      : {},
-  MessageEdited: (view, { messageId, text }) => retold(view, messageId, excerptOf(text)),
   MessageDeleted: (view, { messageId }) => ({
     ...retold(view, messageId, ''),
     ...unpinned(view, messageId),
@@ -63,6 +74,18 @@ const CHANGES: Readonly<{ [Type in ConversationEvent['type']]?: Change<Type> }> 
     pins: [...pins, { messageId, seq, by, at }],
   }),
   MessageUnpinned: (view, { messageId }) => unpinned(view, messageId),
+  // What is said in a thread is for those who follow it, and for those whom it mentions.
+  MessageSent: (view, data) => {
+    const { messageId, by, at, number, text, thread } = data;
+    const called = calledBy(view, data);
+    if (thread !== undefined) return called;
+    const last = { messageId, seq: view.head, by, at, text: excerptOf(text) };
+    return { number, ...called, ...urgencyOf(view, data), last };
+  },
+  MessageEdited: (view, data) => ({
+    ...retold(view, data.messageId, excerptOf(data.text)),
+    ...calledBy(view, data),
+  }),
 };
 
 const changed = (view: ConversationView, event: ConversationEvent): Partial<ConversationView> => {

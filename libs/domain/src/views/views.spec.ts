@@ -87,6 +87,7 @@ describe('The list of conversations', () => {
       members: 1,
       head: 3,
       number: 2,
+      plain: 2,
       startedAt: AT,
       updatedAt: AT,
       last: { messageId: 'message-2', seq: 2, by: 'bob', at: AT, text: 'last' },

@@ -3,6 +3,7 @@ import { copies } from './copies.js';
 import { history } from './history.js';
 import { members } from './members.js';
 import { arrangements, saved } from './own.js';
+import { mentions } from './mentions.js';
 import { messages } from './messages.js';
 import { reactions } from './reactions.js';
 import { receipts } from './receipts.js';
@@ -18,6 +19,7 @@ export const VIEWS = {
   members,
   messages,
   copies,
+  mentions,
   receipts,
   reactions,
   users,
