@@ -252,6 +252,32 @@ const ROUTES: Readonly<Record<string, Row>> = {
     path: message,
   },
   'GET /v1/conversations/{conversationId}/pins': { right: inside(), path: inGroup },
+  'GET /v1/conversations/{conversationId}/messages/{messageId}/thread': {
+    right: inside({ formerMember: 200 }),
+    path: message,
+  },
+  'PUT /v1/conversations/{conversationId}/messages/{messageId}/thread/following': {
+    right: inside({ formerMember: 200 }),
+    path: message,
+  },
+  'DELETE /v1/conversations/{conversationId}/messages/{messageId}/thread/following': {
+    right: inside({ formerMember: 200 }),
+    path: message,
+  },
+  'POST /v1/conversations/{conversationId}/messages/{messageId}/thread/read': {
+    right: inside({ formerMember: 200 }),
+    path: message,
+    json: () => ({ seq: 0 }),
+  },
+  'GET /v1/me/threads': own(),
+  'PUT /v1/conversations/{conversationId}/messages/{messageId}/hidden': {
+    right: inside({ formerMember: 200 }),
+    path: message,
+  },
+  'DELETE /v1/conversations/{conversationId}/messages/{messageId}/hidden': {
+    right: inside({ formerMember: 200 }),
+    path: message,
+  },
   'PUT /v1/conversations/{conversationId}/messages/{messageId}/reaction': {
     right: inside(),
     path: message,

@@ -130,6 +130,11 @@ const EVENTS: Readonly<Record<string, Row>> = {
   ),
   'message.pin': row(nobody('not_found'), there({ messageId: randomUUID() })),
   'message.unpin': row(nobody('not_found'), there({ messageId: randomUUID() })),
+  'message.hide': row(nobody('not_found'), there({ messageId: randomUUID() })),
+  'message.unhide': row(nobody('not_found'), there({ messageId: randomUUID() })),
+  'thread.follow': row(nobody('not_found'), there({ messageId: randomUUID() })),
+  'thread.unfollow': row(nobody('not_found'), there({ messageId: randomUUID() })),
+  'thread.read': row(nobody('not_found'), there({ messageId: randomUUID(), seq: 0 })),
   'receipt.mark': row(members, there({ kind: 'read', seq: 0 })),
   'reaction.set': row(nobody('not_found'), there({ messageId: randomUUID(), emoji: '🙂' })),
 };

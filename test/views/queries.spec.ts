@@ -21,6 +21,8 @@ const SAMPLES = {
   ownReceiptsMoved: QUERIES.ownReceiptsMoved(PERSON, STRETCH, 1_000),
   receiptsMoved: QUERIES.receiptsMoved([SOME, OTHER], STRETCH, 1_000),
   copiesOf: QUERIES.copiesOf(PERSON, ''),
+  repliesAfter: QUERIES.repliesAfter(SOME, 10, 100),
+  followingsOf: QUERIES.followingsOf(PERSON),
   reactionsSet: QUERIES.reactionsSet([SOME, OTHER], STRETCH, 200),
   noticesBefore: QUERIES.noticesBefore(PERSON, 1_000, 50),
   deletionsDue: QUERIES.deletionsDue('2026-01-01T00:00:00.000Z', 10),

@@ -37,6 +37,8 @@ import { Registration } from './registration.js';
 import { Sessions } from './sessions.js';
 import { ScheduledController } from './scheduled.controller.js';
 import { SignInController } from './sign-in.controller.js';
+import { Threads } from './threads.js';
+import { ThreadsController } from './threads.controller.js';
 import { Traces } from './traces.js';
 import { Tickets } from './tickets.js';
 import { Transcript } from './transcript.js';
@@ -61,6 +63,7 @@ export class AppModule {
         MessagesController,
         ReactionsController,
         PinsController,
+        ThreadsController,
         OwnController,
         ScheduledController,
         PassagesController,
@@ -80,6 +83,7 @@ export class AppModule {
         Passages,
         Transcript,
         Reactions,
+        Threads,
         Proofs,
         Overview,
         Deliveries,

@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import {
   UNARRANGED,
+  hiddenKey,
   memberKey,
+  type HiddenView,
   reject,
   type ArrangementView,
   type ConversationView,
@@ -68,6 +70,15 @@ const isAfter = ({ view, rank }: Ranked, cursor: string): boolean => {
   const [shownRank = 0, shownPosition = 0] = cursor.split('.').map(Number);
   return rank > shownRank || (rank === shownRank && view.position < shownPosition);
 };
+
+/** Of a message that the person deleted for themselves the list says nothing either. */
+const unsaid = (
+  view: Stored<ConversationView>,
+  hidden: ReadonlySet<string>,
+): Stored<ConversationView> =>
+  view.last && hidden.has(view.last.messageId)
+    ? { ...view, last: { ...view.last, text: '' } }
+    : view;
 
 /** The conversations a person is in, with what is new in them. */
 @Injectable()
@@ -170,13 +181,24 @@ export class Inbox {
     const marks = await this.views.get<ReceiptView>('receipts', keys);
     const arranged = await this.#arranged(keys);
     const byConversation = new Map(marks.map((mark) => [mark.conversationId, mark]));
+    const hidden = await this.#hidden(userId, views);
     const items = views.map(async (view) => {
       const place = places.get(view._id);
       if (!place) return [];
-      const item = await this.#item(view, place, byConversation.get(view._id));
+      const item = await this.#item(unsaid(view, hidden), place, byConversation.get(view._id));
       return [{ ...item, ...(arranged.get(view._id) ?? UNARRANGED) }];
     });
     return (await Promise.all(items)).flat();
+  }
+
+  /** Last messages that the person deleted for themselves. */
+  async #hidden(
+    userId: string,
+    views: readonly Stored<ConversationView>[],
+  ): Promise<ReadonlySet<string>> {
+    const keys = views.flatMap(({ last }) => (last ? [hiddenKey(userId, last.messageId)] : []));
+    const found = await this.views.get<HiddenView>('hidden', keys);
+    return new Set(found.map(({ messageId }) => messageId));
   }
 
   async #arranged(keys: readonly string[]): Promise<ReadonlyMap<string, Arranged>> {

@@ -13,6 +13,16 @@ const HISTORY_LIMIT_MAX = 100;
 /** People of one page of receipts. */
 const RECEIPTS_LIMIT_MAX = 200;
 
+/** The views that a page is made from. */
+const TRANSCRIPT_VIEWS = [
+  'history',
+  'members',
+  'messages',
+  'reactions',
+  'threads',
+  'hidden',
+] as const;
+
 const inside = z.strictObject({ conversationId: id });
 const ofMessage = z.strictObject({ conversationId: id, messageId: id });
 const marking = z.strictObject({ kind: z.enum(MARK_KINDS), seq });
@@ -66,7 +76,7 @@ export class MessagesController {
     @Query({ schema: span }) { minPosition: position, ...query }: z.infer<typeof span>,
     @Calling() { who }: Caller,
   ) {
-    await this.fresh.reach(['history', 'members', 'messages', 'reactions'], position);
+    await this.fresh.reach(TRANSCRIPT_VIEWS, position);
     return this.transcript.page(who.userId, conversationId, query);
   }
 

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { reject, type ConversationView, type StoredEntry } from '#domain';
 import { QUERIES, Views } from '#platform';
-import { Transcript, type TranscriptFact } from './transcript.js';
+import type { TranscriptFact } from './shown-facts.js';
+import { Transcript } from './transcript.js';
 
 /** Where to look: at a seq, at a message, or at a time. */
 export type Spot =

@@ -3,17 +3,12 @@ import {
   factFrom,
   mayRead,
   memberKey,
-  messageOf,
   reject,
-  shownFact,
   type ConversationView,
-  type Fact,
   type Interval,
   type MemberView,
   type ShownVersion,
   type MessageView,
-  type ShownFact,
-  type ReactionsView,
   shownRead,
   type ReceiptView,
   type StoredEntry,
@@ -21,7 +16,7 @@ import {
 } from '#domain';
 import { QUERIES, Views, type Query, type Stored } from '#platform';
 import type { Page } from './inbox.js';
-import { shownReactions, type ShownReactions } from './shown-reactions.js';
+import { shownFacts, type TranscriptFact } from './shown-facts.js';
 
 /** Which part of a conversation: exclusive seqs; without either, its end. */
 export type Span = Readonly<{
@@ -29,9 +24,6 @@ export type Span = Readonly<{
   after?: number | undefined;
   limit: number;
 }>;
-
-/** A fact as its reader is shown it, with what is felt about it. */
-export type TranscriptFact = ShownFact & Readonly<{ reactions?: ShownReactions }>;
 
 /** A message at the top of a conversation. */
 export type PinItem = Readonly<{
@@ -79,7 +71,7 @@ export class Transcript {
     }
     const facts = (isForward ? entries : entries.toReversed()).map(factFrom);
     const maySee = (position: number) => position <= checkpoint && mayRead(intervals, position);
-    const items = await this.#asTheyAre(userId, facts, maySee);
+    const items = await shownFacts(this.views, userId, facts, maySee);
     const edge = isForward ? items.at(-1) : items[0];
     return entries.length === span.limit && edge ? { items, cursor: String(edge.seq) } : { items };
   }
@@ -100,7 +92,7 @@ export class Transcript {
       const isThere = entry?.conversationId === conversationId && maySee(entry.place);
       return isThere ? [factFrom(entry)] : [];
     });
-    return this.#asTheyAre(userId, facts, maySee);
+    return shownFacts(this.views, userId, facts, maySee);
   }
 
   /** The pinned messages that the reader may read, the latest pin first. */
@@ -167,28 +159,6 @@ export class Transcript {
     const { views } = this;
     const both = [views.checkpoint('members'), views.checkpoint('messages')];
     return Math.min(...(await Promise.all(both)));
-  }
-
-  async #asTheyAre(
-    userId: string,
-    facts: readonly Fact[],
-    maySee: (position: number) => boolean,
-  ): Promise<readonly TranscriptFact[]> {
-    const ids = [...new Set(facts.flatMap((fact) => messageOf(fact) ?? []))];
-    if (ids.length === 0) return facts;
-    const [changed, felt] = await Promise.all([
-      this.views.get<MessageView>('messages', ids),
-      this.views.get<ReactionsView>('reactions', ids),
-    ]);
-    const views = new Map(changed.map((view) => [view._id, view]));
-    // What was felt after the reader had left is no more their business than what was said.
-    const seen = felt.filter(({ position }) => maySee(position));
-    const reactions = new Map(seen.map((view) => [view._id, shownReactions(view, userId)]));
-    return facts.map((fact) => {
-      const shown = shownFact(fact, views.get(messageOf(fact) ?? ''), maySee);
-      const own = reactions.get(fact.id);
-      return own && !shown.deleted ? { ...shown, reactions: own } : shown;
-    });
   }
 
   /** A message of one's own; `forbidden` for those of others, `not_found` where one may not look. */

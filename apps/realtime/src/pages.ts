@@ -1,11 +1,14 @@
 import {
   countsOf,
   factFrom,
+  hiddenKey,
   mayRead,
   messageOf,
   shownFact,
+  withoutText,
   type ConversationView,
   type Fact,
+  type HiddenView,
   type Interval,
   type MemberView,
   type MessageView,
@@ -122,7 +125,7 @@ export class Pages {
       .map(factFrom)
       .filter((fact) => isFor(fact, userId));
     return {
-      facts: await this.#asTheyAre(facts),
+      facts: await this.#asTheyAre(userId, facts),
       receipts: (await this.#receipts(userId, stays.small, from, upTo))
         // How far others got after one had left is no more one's business than what they said.
         .filter(({ conversationId, position }) =>
@@ -135,13 +138,22 @@ export class Pages {
     };
   }
 
-  /** Without what deleted messages said; edits come as facts of their own. */
-  async #asTheyAre(facts: readonly Fact[]): Promise<readonly Fact[]> {
-    const ids = new Set(facts.flatMap((fact) => messageOf(fact) ?? []));
-    if (ids.size === 0) return facts;
-    const changed = await this.views.get<MessageView>('messages', [...ids]);
+  /** Without what deleted messages said, for all or for the person; edits come as facts. */
+  async #asTheyAre(userId: string, facts: readonly Fact[]): Promise<readonly Fact[]> {
+    const ids = [...new Set(facts.flatMap((fact) => messageOf(fact) ?? []))];
+    if (ids.length === 0) return facts;
+    const keys = ids.map((id) => hiddenKey(userId, id));
+    const [changed, gone] = await Promise.all([
+      this.views.get<MessageView>('messages', ids),
+      this.views.get<HiddenView>('hidden', keys),
+    ]);
     const views = new Map(changed.map((view) => [view._id, view]));
-    return facts.map((fact) => shownFact(fact, views.get(messageOf(fact) ?? ''), () => false));
+    const hidden = new Set(gone.map(({ messageId }) => messageId));
+    return facts.map((fact) => {
+      const messageId = messageOf(fact) ?? '';
+      if (hidden.has(messageId)) return { ...withoutText(fact), hidden: true };
+      return shownFact(fact, views.get(messageId), () => false);
+    });
   }
 
   async #receipts(

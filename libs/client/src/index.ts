@@ -12,6 +12,7 @@ export type { SeenSum } from './seen.js';
 export { systemRuntime, uuid4, uuid7, type Cancel, type Runtime } from './runtime.js';
 export * from './scripta.js';
 export * from './storage.js';
+export * from './threads.js';
 export type { Fetch } from './rest.js';
 export {
   socketIo,

@@ -121,6 +121,18 @@ export class Lists {
     return this.rest.get('/v1/me/scheduled', query);
   }
 
+  /** Deletes a message for oneself alone, on all of one's devices. */
+  hide(conversationId: string, messageId: string): Promise<Positioned> {
+    const path = `/v1/conversations/${conversationId}/messages/${messageId}/hidden`;
+    return this.rest.send('PUT', path);
+  }
+
+  /** Has it back. */
+  unhide(conversationId: string, messageId: string): Promise<Positioned> {
+    const path = `/v1/conversations/${conversationId}/messages/${messageId}/hidden`;
+    return this.rest.send('DELETE', path);
+  }
+
   /** Saved messages, newest first. */
   saved(query: Query = {}): Promise<PageOf<SavedMessage>> {
     return this.rest.get('/v1/me/saved', query);

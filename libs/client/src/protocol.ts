@@ -117,6 +117,10 @@ export type FactOf<Type extends FactType> = Readonly<{
   deleted?: true;
   /** Of a message read from history that somebody has reacted to. */
   reactions?: Reactions;
+  /** Of a message read from history on which a thread hangs. */
+  thread?: Thread;
+  /** One deleted it for oneself: nothing is shown of what it said. */
+  hidden?: true;
   /** Absent outside a conversation's order, and in logs from before there were proofs. */
   proof?: Proof;
 }>;
@@ -158,6 +162,14 @@ export type ReactionsSet = Readonly<{
   id: string;
   position: string;
   reactions: readonly SetReaction[];
+}>;
+
+/** A thread, beside the message that it hangs on. */
+export type Thread = Readonly<{
+  replies: number;
+  last: Readonly<{ messageId: string; seq: number; by: string; at: string }>;
+  /** Up to three people, the last to reply first. */
+  repliers: readonly string[];
 }>;
 
 /** How often each emoji was chosen, the most frequent first, and one's own. */
@@ -255,6 +267,11 @@ export type OwnNotice = Readonly<{
     | 'message.rescheduled'
     | 'schedule.released'
     | 'schedule.ended'
+    | 'message.hidden'
+    | 'message.unhidden'
+    | 'thread.followed'
+    | 'thread.unfollowed'
+    | 'thread.read'
     | 'draft.changed';
   /** Place in the log, a decimal string; a draft has none. */
   position?: string;
@@ -262,6 +279,8 @@ export type OwnNotice = Readonly<{
   /** The device that did it. */
   by?: string;
   conversationId: string;
+  /** The message, or the one on which the thread hangs. */
+  messageId?: string;
 }>;
 
 /** Where to look in a conversation: one of them. */

@@ -13,6 +13,7 @@ import type {
   Range,
 } from './protocol.js';
 import type { Query, Rest } from './rest.js';
+import { Threads } from './threads.js';
 
 /** What a client reads over REST. Each read may wait for a place of the log by `minPosition`. */
 export abstract class Reads {
@@ -30,6 +31,11 @@ export abstract class Reads {
   /** What one keeps for oneself: how one's list is, and saved messages. */
   get lists(): Lists {
     return new Lists(this.rest);
+  }
+
+  /** What is said in answer to messages. */
+  get threads(): Threads {
+    return new Threads(this.rest);
   }
 
   me(): Promise<Person> {

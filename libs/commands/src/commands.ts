@@ -2,6 +2,7 @@ import { conversationCommands, conversationHandlers } from './conversation-comma
 import { messageCommands, messageHandlers } from './message-commands.js';
 import { ownCommands, ownHandlers } from './own-commands.js';
 import { scheduleCommands, scheduleHandlers } from './schedule-commands.js';
+import { readingCommands, readingHandlers } from './reading-commands.js';
 import { peopleCommands, peopleHandlers } from './people-commands.js';
 
 /** Every command that a door takes, by its dotted name. */
@@ -10,6 +11,7 @@ export const COMMANDS = {
   ...messageCommands,
   ...peopleCommands,
   ...ownCommands,
+  ...readingCommands,
   ...scheduleCommands,
 } as const;
 
@@ -22,5 +24,6 @@ export const commandHandlers = [
   ...messageHandlers,
   ...peopleHandlers,
   ...ownHandlers,
+  ...readingHandlers,
   ...scheduleHandlers,
 ];

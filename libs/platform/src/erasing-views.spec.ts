@@ -20,7 +20,7 @@ const sampleData = (fields: EventSchema['fields']): object =>
 
 it('[Z6] no view that several kinds of streams make holds a text of a person', () => {
   const others = PROJECTIONS.filter((projection) => !isOfOneStream(projection));
-  expect(others.map(({ name }) => name)).toEqual(['members', 'receipts']);
+  expect(others.map(({ name }) => name)).toEqual(['members', 'receipts', 'followings']);
   for (const projection of others)
     for (const [type, { fields }] of Object.entries<EventSchema>(EVENT_SCHEMAS)) {
       const place = { id: randomUUID(), stream: 'x', revision: 1, position: 1 };

@@ -91,6 +91,20 @@ export const QUERIES = {
     sort: { conversationId: 1 },
     limit: ANSWERS_MAX,
   }),
+  /** Replies in a thread after a seq, in their order. */
+  repliesAfter: (thread: string, seq: number, limit: number) => ({
+    view: 'replies',
+    filter: { thread, seq: { $gt: seq } },
+    sort: { seq: 1 },
+    limit,
+  }),
+  /** Threads that a person follows, or did. */
+  followingsOf: (userId: string) => ({
+    view: 'followings',
+    filter: { userId },
+    sort: { thread: 1 },
+    limit: ANSWERS_MAX,
+  }),
   /** A person's own marks that moved in a stretch of the log, newest first. */
   ownReceiptsMoved: (userId: string, { from, to }: Stretch, limit: number) => ({
     view: 'receipts',

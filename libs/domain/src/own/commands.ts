@@ -1,5 +1,6 @@
 import { Command } from '../decider.js';
 import type { Answer } from './events.js';
+import type { ReadingCommand } from './reading-commands.js';
 import type { ScheduleCommand } from './schedule-commands.js';
 
 type Of<More extends object> = Readonly<{ userId: string; conversationId: string }> & More;
@@ -31,4 +32,5 @@ export class UnsaveMessage extends Command<'UnsaveMessage', Of<{ messageId: stri
 }
 
 /** A wish about what one keeps for oneself. */
-export type OwnCommand = ArrangeConversation | SaveMessage | UnsaveMessage | ScheduleCommand;
+export type OwnCommand =
+  ReadingCommand | ArrangeConversation | SaveMessage | UnsaveMessage | ScheduleCommand;

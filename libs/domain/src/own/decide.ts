@@ -3,6 +3,8 @@ import { reject } from '../rejection.js';
 import type { ArrangeConversation, OwnCommand } from './commands.js';
 import type { OwnEvent } from './events.js';
 import { evolve, initial, objectOf, snapshots, type Own } from './evolve.js';
+import type { ReadingCommand } from './reading-commands.js';
+import { readingRules } from './reading-rules.js';
 import type { ScheduleCommand } from './schedule-commands.js';
 import { scheduleRules } from './schedule-rules.js';
 
@@ -26,18 +28,21 @@ const mayArrange = ({ data }: ArrangeConversation, state: Own): void => {
     reject('too_large', `At most ${CONVERSATION_SETTINGS_MAX} settings of one conversation.`);
 };
 
-const isOfSchedule = (command: OwnCommand): command is ScheduleCommand =>
-  command.type in scheduleRules;
+const RULES = { ...scheduleRules, ...readingRules };
+
+type Ruled = ScheduleCommand | ReadingCommand;
+
+const isRuled = (command: OwnCommand): command is Ruled => command.type in RULES;
 
 const decide = (command: OwnCommand, state: Own): OwnEvent[] => {
-  if (!isOfSchedule(command)) return decideList(command, state);
+  if (!isRuled(command)) return decideList(command, state);
   // The table has each type's own rule under its name.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  const rule = scheduleRules[command.type] as (wish: ScheduleCommand, before: Own) => OwnEvent[];
+  const rule = RULES[command.type] as (wish: Ruled, before: Own) => OwnEvent[];
   return rule(command, state);
 };
 
-const decideList = (command: Exclude<OwnCommand, ScheduleCommand>, state: Own): OwnEvent[] => {
+const decideList = (command: Exclude<OwnCommand, Ruled>, state: Own): OwnEvent[] => {
   const by = stampOf(command.meta);
   switch (command.type) {
     case 'ArrangeConversation': {

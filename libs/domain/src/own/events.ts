@@ -1,4 +1,5 @@
 import { event, open, optional, personal, stamp, type EventOf } from '../schema.js';
+import { readingEvents } from './reading-events.js';
 import { scheduleEvents } from './schedule-events.js';
 
 /** Whether something is so. */
@@ -35,6 +36,7 @@ export const ownEvents = {
     messageId: open.uuid,
   }),
   ...scheduleEvents,
+  ...readingEvents,
 } as const;
 
 /** A fact that is only its person's. */

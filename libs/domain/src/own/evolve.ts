@@ -1,5 +1,6 @@
 import type { Snapshots } from '../decider.js';
 import type { OwnEvent } from './events.js';
+import { rememberReading } from './reading-rules.js';
 
 /** A message that waits for its time. `version` is the revision of its last change. */
 export type Scheduled = Readonly<{
@@ -17,6 +18,8 @@ export type Own = {
   settings: Map<string, Set<string>>;
   /** By its own id; one that was refused stays until its person has taken it away. */
   scheduled: Map<string, Scheduled>;
+  /** The latest word on messages and threads, so that a repeat needs no fact. */
+  reading: Map<string, string>;
 };
 
 export const initial = (): Own => ({
@@ -24,6 +27,7 @@ export const initial = (): Own => ({
   saved: new Set(),
   settings: new Map(),
   scheduled: new Map(),
+  reading: new Map(),
 });
 
 /** A flat JSON object as it was written; none where it was erased. */
@@ -62,7 +66,8 @@ const end = (state: Own, data: Of<'ScheduleEnded'>): void => {
   else change(state, data, { status: 'failed' });
 };
 
-export const evolve = (state: Own, { type, data }: OwnEvent, revision: number): Own => {
+export const evolve = (state: Own, event: OwnEvent, revision: number): Own => {
+  const { type, data } = event;
   switch (type) {
     case 'MessageScheduled': {
       const { conversationId, scheduleId, sendAt } = data;
@@ -94,6 +99,9 @@ export const evolve = (state: Own, { type, data }: OwnEvent, revision: number): 
     case 'MessageUnsaved':
       state.saved.delete(data.messageId);
       return state;
+    default:
+      rememberReading(state.reading, event);
+      return state;
   }
 };
 
@@ -102,11 +110,13 @@ type Frozen = Readonly<{
   saved: readonly string[];
   settings: readonly (readonly [string, readonly string[]])[];
   scheduled: readonly (readonly [string, Scheduled])[];
+  reading: readonly (readonly [string, string])[];
 }>;
 
 export const snapshots: Snapshots<Own> = {
-  version: 2,
-  freeze: ({ pinned, saved, settings, scheduled }) => ({
+  version: 3,
+  freeze: ({ pinned, saved, settings, scheduled, reading }) => ({
+    reading: [...reading],
     scheduled: [...scheduled],
     pinned: [...pinned],
     saved: [...saved],
@@ -115,9 +125,10 @@ export const snapshots: Snapshots<Own> = {
   thaw: (frozen) => {
     // A snapshot of this version was written by `freeze` above; others are never thawed.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    const { pinned, saved, settings, scheduled } = frozen as Frozen;
+    const { pinned, saved, settings, scheduled, reading } = frozen as Frozen;
     return {
       scheduled: new Map(scheduled),
+      reading: new Map(reading),
       pinned: new Set(pinned),
       saved: new Set(saved),
       settings: new Map(settings.map(([id, names]) => [id, new Set(names)])),

@@ -10,6 +10,11 @@ export const OWN_TYPES = {
   MessageRescheduled: 'message.rescheduled',
   ScheduleReleased: 'schedule.released',
   ScheduleEnded: 'schedule.ended',
+  MessageHidden: 'message.hidden',
+  MessageUnhidden: 'message.unhidden',
+  ThreadFollowed: 'thread.followed',
+  ThreadUnfollowed: 'thread.unfollowed',
+  ThreadRead: 'thread.read',
 } as const satisfies Record<OwnEvent['type'], string>;
 
 /** A draft was changed: no fact, so it has no place in the log. */
@@ -29,6 +34,8 @@ export type OwnNotice = Readonly<{
   /** The device that did it. */
   by?: string;
   conversationId: string;
+  /** The message, or the one on which the thread hangs. */
+  messageId?: string;
 }>;
 
 /** What the person's devices are told: what to fetch anew, not what it says. */
@@ -40,4 +47,5 @@ export const ownNoticeOf = (event: Recorded<OwnEvent>): OwnNotice => ({
   at: event.data.at,
   ...(event.data.origin.device === undefined ? {} : { by: event.data.origin.device }),
   conversationId: event.data.conversationId,
+  ...('messageId' in event.data ? { messageId: event.data.messageId } : {}),
 });

@@ -1,5 +1,6 @@
 import { conversations } from './conversations.js';
 import { copies } from './copies.js';
+import { hidden } from './hidden.js';
 import { history } from './history.js';
 import { members } from './members.js';
 import { arrangements, saved } from './own.js';
@@ -10,6 +11,7 @@ import { receipts } from './receipts.js';
 import { revocations } from './revocations.js';
 import { scheduled } from './scheduled.js';
 import { security } from './security.js';
+import { followings, replies, threads } from './threads.js';
 import { users } from './users.js';
 
 /** Every read model the projector keeps in the database `views`; rebuildable from the log. */
@@ -28,4 +30,8 @@ export const VIEWS = {
   arrangements,
   saved,
   scheduled,
+  hidden,
+  threads,
+  replies,
+  followings,
 } as const;
