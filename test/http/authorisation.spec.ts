@@ -57,6 +57,10 @@ type Row = Readonly<{
 }>;
 
 const inGroup = ({ conversationId }: World) => ({ conversationId });
+const ofMember = ({ conversationId, people }: World) => ({
+  conversationId,
+  userId: people.member.userId,
+});
 const message = ({ conversationId, messageId }: World) => ({ conversationId, messageId });
 const ofBroadcast = ({ broadcastId }: World) => ({ conversationId: broadcastId });
 const own = (right: Right = loggedIn, json?: Row['json']): Row => ({
@@ -193,6 +197,26 @@ const ROUTES: Readonly<Record<string, Row>> = {
   'POST /v1/conversations': own(loggedIn, () => ({ kind: 'group', name: 'x', members: [] })),
   'GET /v1/conversations/{conversationId}': within(inside()),
   'PATCH /v1/conversations/{conversationId}': within(onlyAdmins, () => ({ name: 'x' })),
+  'DELETE /v1/conversations/{conversationId}': within(onlyAdmins),
+  'PUT /v1/conversations/{conversationId}/members/{userId}/role': {
+    right: onlyAdmins,
+    path: ofMember,
+    json: () => ({ role: 'moderator' }),
+  },
+  'PUT /v1/conversations/{conversationId}/owner': within(onlyAdmins, ({ people }) => ({
+    userId: people.member.userId,
+  })),
+  'PUT /v1/conversations/{conversationId}/bans/{userId}': {
+    right: onlyAdmins,
+    path: ofMember,
+    json: nothing,
+  },
+  'DELETE /v1/conversations/{conversationId}/bans/{userId}': { right: onlyAdmins, path: ofMember },
+  'GET /v1/conversations/{conversationId}/permissions': within(inside()),
+  'PATCH /v1/conversations/{conversationId}/permissions': within(onlyAdmins, () => ({
+    send: 'member',
+  })),
+  'PATCH /v1/conversations/{conversationId}/pace': within(onlyAdmins, () => ({ slowModeS: 0 })),
   'GET /v1/conversations/{conversationId}/members': within(inside()),
   'POST /v1/conversations/{conversationId}/members': within(onlyAdmins, ({ people }) => ({
     members: [people.stranger.userId],
@@ -244,7 +268,7 @@ const ROUTES: Readonly<Record<string, Row>> = {
     json: () => ({ from: { conversationId: randomUUID(), messageId: randomUUID() } }),
   },
   'PUT /v1/conversations/{conversationId}/messages/{messageId}/pin': {
-    right: inside({ member: 403 }),
+    right: onlyAdmins,
     path: message,
   },
   'DELETE /v1/conversations/{conversationId}/messages/{messageId}/pin': {

@@ -40,6 +40,8 @@ export type Body = Readonly<{
     seq?: number;
     at?: string;
     type?: string;
+    userId?: string;
+    role?: string;
     unread?: number;
     read?: unknown;
     data?: Readonly<Record<string, unknown>>;

@@ -73,6 +73,9 @@ const row = (right: Right, data: Row['data'] = () => ({})): Row => ({ right, dat
 const there =
   (more: object = {}) =>
   ({ conversationId }: Place) => ({ conversationId, ...more });
+const ofMember =
+  (more: object = {}) =>
+  ({ conversationId }: Place) => ({ conversationId, userId: idOf('member'), ...more });
 const audience = ({ broadcastId }: Place) => ({ conversationId: broadcastId });
 const other = (_: Place, caller: Caller) => ({
   userId: idOf(caller === 'stranger' ? 'owner' : 'stranger'),
@@ -82,6 +85,14 @@ const other = (_: Place, caller: Caller) => ({
 const EVENTS: Readonly<Record<string, Row>> = {
   'conversation.start': row(everybody, () => ({ kind: 'group', name: 'x', members: [] })),
   'conversation.rename': row(admins, there({ name: 'x' })),
+  'conversation.change': row(admins, there({ description: 'x' })),
+  'conversation.delete': row(admins, there({ history: 'kept' })),
+  'role.change': row(admins, ofMember({ role: 'moderator' })),
+  'ownership.transfer': row(admins, ofMember()),
+  'member.ban': row(admins, ofMember()),
+  'member.unban': row(admins, ofMember()),
+  'permissions.change': row(admins, there({ permissions: { send: 'member' } })),
+  'pace.change': row(admins, there({ slowModeS: 0 })),
   'conversation.leave': row(members, there()),
   'member.add': row(admins, ({ conversationId }) => ({
     conversationId,

@@ -13,6 +13,7 @@ import { DevicesController } from './devices.controller.js';
 import { ExportsController } from './exports.controller.js';
 import { Exports } from './exports.js';
 import { Freshness } from './freshness.js';
+import { GroupsController } from './groups.controller.js';
 import { HealthController } from './health.controller.js';
 import { Inbox } from './inbox.js';
 import { Keeping } from './keeping.js';
@@ -59,6 +60,7 @@ export class AppModule {
         KeysController,
         PeopleController,
         ConversationsController,
+        GroupsController,
         OverviewController,
         MessagesController,
         ReactionsController,

@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { COMMANDS, id } from '#commands';
@@ -17,7 +17,6 @@ const MEMBERS_LIMIT_MAX = 200;
 const inside = z.strictObject({ conversationId: id });
 const ofMember = z.strictObject({ conversationId: id, userId: id });
 const start = COMMANDS['conversation.start'].input;
-const rename = COMMANDS['conversation.rename'].input.omit({ conversationId: true });
 const add = COMMANDS['member.add'].input.omit({ conversationId: true });
 const nothing = z.strictObject({});
 const listing = z.strictObject({
@@ -31,6 +30,8 @@ const listing = z.strictObject({
 const paging = z.strictObject({
   limit: limitUpTo(MEMBERS_LIMIT_MAX, 100),
   cursor: id.optional(),
+  /** Who is in it, or who was: the latter for those who look after it. */
+  status: z.enum(['present', 'past']).default('present'),
   minPosition,
 });
 
@@ -76,25 +77,18 @@ export class ConversationsController {
     return this.inbox.one(who.userId, conversationId);
   }
 
-  @Patch(':conversationId')
-  @ApiOperation({ summary: 'Give a group another name.' })
-  rename(
-    @Param({ schema: inside }) params: Inside,
-    @Body({ schema: rename }) body: z.infer<typeof rename>,
-    @Calling() caller: Caller,
-  ) {
-    return caller.command('conversation.rename', { ...params, ...body });
-  }
-
   @Get(':conversationId/members')
-  @ApiOperation({ summary: 'Who is in it, by page.' })
+  @ApiOperation({ summary: 'Who is in it, or was, by page.' })
   async members(
     @Param({ schema: inside }) { conversationId }: Inside,
     @Query({ schema: paging }) query: z.infer<typeof paging>,
     @Calling() { who }: Caller,
   ) {
     await this.fresh.reach(['members'], query.minPosition);
-    return this.transcript.members(who.userId, conversationId, query.limit, query.cursor);
+    const { limit, cursor, status } = query;
+    return status === 'past'
+      ? this.transcript.formerMembers(who.userId, conversationId, limit, cursor)
+      : this.transcript.members(who.userId, conversationId, limit, cursor);
   }
 
   @Post(':conversationId/members')

@@ -3,6 +3,8 @@ import {
   UNARRANGED,
   hiddenKey,
   memberKey,
+  permissionsOf,
+  type Permissions,
   type HiddenView,
   reject,
   type ArrangementView,
@@ -138,6 +140,14 @@ export class Inbox {
     const keys = views.map(({ _id }) => memberKey(_id, userId));
     const marks = await this.views.get<ReceiptView>('receipts', keys);
     return new Map(marks.map((mark) => [mark.conversationId, mark.readNumber]));
+  }
+
+  /** Who may do what in one of them. */
+  async permissions(userId: string, conversationId: string): Promise<Permissions> {
+    const { views } = await this.#current(userId, conversationId);
+    const [view] = views;
+    if (!view) return reject('not_found', 'There is no such conversation, or you are not in it.');
+    return permissionsOf({ permissions: view.permissions ?? {} });
   }
 
   /** One of them; `not_found` for who is not in it. */

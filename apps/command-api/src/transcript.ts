@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import {
   factFrom,
+  isAtLeast,
   mayRead,
   memberKey,
   reject,
@@ -34,7 +35,18 @@ export type PinItem = Readonly<{
 }>;
 
 /** A member as others see them. */
-export type MemberItem = Readonly<{ userId: string; role: string; joinedAt: string }>;
+export type MemberItem = Readonly<{
+  userId: string;
+  role: string;
+  joinedAt: string;
+  /** Who brought them in; oneself, where one came. */
+  addedBy: string;
+}>;
+
+/** Somebody who was in it, or is banned. */
+export type FormerMemberItem = Readonly<
+  Omit<MemberItem, 'role'> & { status: 'left' | 'removed' | 'banned'; bannedUntil?: string }
+>;
 
 /** Whether a message reached a member, and whether they saw it. */
 export type ReceiptItem = Readonly<{ userId: string; delivered: boolean; read: boolean }>;
@@ -118,9 +130,32 @@ export class Transcript {
   ): Promise<Page<MemberItem>> {
     await this.#mustBeIn(userId, conversationId);
     const found = await this.#membersAfter(conversationId, after, limit);
-    const items = found.flatMap(({ userId: member, role, joinedAt }) =>
-      role === undefined || role === 'follower' ? [] : [{ userId: member, role, joinedAt }],
+    const items = found.flatMap(({ userId: member, role, joinedAt, addedBy }) =>
+      role === undefined || role === 'follower'
+        ? []
+        : [{ userId: member, role, joinedAt, addedBy }],
     );
+    const last = found.at(-1);
+    return found.length === limit && last ? { items, cursor: last.userId } : { items };
+  }
+
+  /** A page of those who were in it or are banned; `forbidden` to those who do not look after it. */
+  async formerMembers(
+    userId: string,
+    conversationId: string,
+    limit: number,
+    after = '',
+  ): Promise<Page<FormerMemberItem>> {
+    const { role } = await this.#stayOf(userId, conversationId);
+    if (role === undefined || role === 'follower') return absent();
+    if (!isAtLeast(role, 'moderator'))
+      reject('forbidden', 'Only those who look after the group see who was in it.');
+    const found = await this.#membersAfter(conversationId, after, limit);
+    const items = found.flatMap(({ userId: member, status, joinedAt, addedBy, bannedUntil }) => {
+      if (status === undefined) return [];
+      const former = { userId: member, status, joinedAt, addedBy };
+      return [bannedUntil === undefined ? former : { ...former, bannedUntil }];
+    });
     const last = found.at(-1);
     return found.length === limit && last ? { items, cursor: last.userId } : { items };
   }

@@ -43,6 +43,9 @@ export const deliveriesOf = (event: Recorded<ScriptaEvent>): Delivery | undefine
       return toRoom(event, { enter: [event.data.by] });
     case 'MembersAdded':
       return toRoom(event, { enter: event.data.members });
+    case 'MembersDismissed':
+      return toRoom(event, { exit: event.data.members });
+    case 'MemberBanned':
     case 'MemberRemoved':
     case 'MemberLeft':
       return toRoom(event, { exit: [event.data.userId] });

@@ -2,6 +2,7 @@ export * from './account.js';
 export type { Breach } from './chains.js';
 export { ScriptaError, type Refusal } from './errors.js';
 export * from './events.js';
+export * from './groups.js';
 export * from './lists.js';
 export type { Ended, Entry, OutboxItem, OutboxState } from './outbox.js';
 export * from './messages.js';

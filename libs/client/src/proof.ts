@@ -9,6 +9,7 @@ const PERSONAL: Readonly<Partial<Record<Fact['type'], readonly string[]>>> = {
   'message.edited': ['text', 'content'],
   'conversation.started': ['name'],
   'conversation.renamed': ['name'],
+  'conversation.described': ['description', 'image'],
 };
 
 /** SHA-256 (hex) of the RFC 8785 form of a value. */

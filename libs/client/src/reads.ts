@@ -1,5 +1,7 @@
 import { Account } from './account.js';
+import { Groups } from './groups.js';
 import { Lists } from './lists.js';
+import { Messages, type Entering } from './messages.js';
 import type {
   ConversationItem,
   Around,
@@ -22,6 +24,19 @@ export abstract class Reads {
   protected abstract get reached(): number;
   /** Facts of a conversation were read from its history. */
   protected abstract read(facts: readonly Fact[]): void;
+
+  /** The ways into the outbox. */
+  protected abstract get outboxes(): Entering;
+
+  /** Messages of all kinds. */
+  get messages(): Messages {
+    return new Messages(this.rest, this.outboxes);
+  }
+
+  /** How groups are looked after. */
+  get groups(): Groups {
+    return new Groups(this.rest, this.outboxes);
+  }
 
   /** One's own account. */
   get account(): Account {

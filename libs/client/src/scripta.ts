@@ -6,7 +6,7 @@ import type { NewGroup, ScriptaEvents, ScriptaOptions, State } from './events.js
 import { whenLive } from './when-live.js';
 import { fillingFrom } from './filling.js';
 import { Link, type LinkPort } from './link.js';
-import { Messages } from './messages.js';
+import type { Entering } from './messages.js';
 import { Outbox } from './outbox.js';
 import { Progress } from './progress.js';
 import type { Accepted, Fact, Login, Sent, Session, Started, Tokens } from './protocol.js';
@@ -113,12 +113,11 @@ export class Scripta extends Reads {
     return this.#state;
   }
 
-  /** Messages of all kinds. */
-  get messages(): Messages {
-    return new Messages(this.#rest, {
+  protected override get outboxes(): Entering {
+    return {
       enter: (name, data, id) => this.#command(name, data, id),
       set: (name, lane, data) => this.#uncounted(name, lane, data),
-    });
+    };
   }
 
   protected override read(facts: readonly Fact[]): void {

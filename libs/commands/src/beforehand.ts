@@ -48,6 +48,10 @@ export class OtherStreams implements Beforehand {
     return this.#originals.find(actor, named);
   }
 
+  get sizeMax(): number {
+    return this.ports.config.GROUP_MEMBERS_MAX;
+  }
+
   async head(conversationId: string): Promise<number> {
     const latest = Number.MAX_SAFE_INTEGER;
     const stream = `conversation-${conversationId}`;

@@ -1,4 +1,5 @@
 import { conversationCommands, conversationHandlers } from './conversation-commands.js';
+import { groupCommands, groupHandlers } from './group-commands.js';
 import { messageCommands, messageHandlers } from './message-commands.js';
 import { ownCommands, ownHandlers } from './own-commands.js';
 import { scheduleCommands, scheduleHandlers } from './schedule-commands.js';
@@ -8,6 +9,7 @@ import { peopleCommands, peopleHandlers } from './people-commands.js';
 /** Every command that a door takes, by its dotted name. */
 export const COMMANDS = {
   ...conversationCommands,
+  ...groupCommands,
   ...messageCommands,
   ...peopleCommands,
   ...ownCommands,
@@ -21,6 +23,7 @@ export type CommandName = keyof typeof COMMANDS;
 /** One handler for each command, for Nest to provide; @nestjs/cqrs finds them by the class. */
 export const commandHandlers = [
   ...conversationHandlers,
+  ...groupHandlers,
   ...messageHandlers,
   ...peopleHandlers,
   ...ownHandlers,

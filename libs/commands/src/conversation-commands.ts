@@ -15,6 +15,7 @@ import { directConversationOf, uuidOf } from '#platform';
 import {
   inConversation,
   inAudience,
+  streamOfConversation,
   type Beforehand,
   type CommandEntry,
   type Draft,
@@ -33,7 +34,10 @@ const starting = z.discriminatedUnion('kind', [
   }),
 ]);
 type Starting = z.infer<typeof starting>;
-type Adding = Readonly<{ conversationId: string; members: string[] }>;
+const adding = z.strictObject({ conversationId: id, members: people(ADD_MEMBERS_MAX) });
+type Adding = z.infer<typeof adding>;
+/** How many a group may hold is a setting; the log keeps only what came of it. */
+type Sized<Data> = Data & Readonly<{ sizeMax: number }>;
 
 /** A repeat of the command finds the same conversation, whoever chose its id. */
 const conversationOf = (data: Starting, { actor, device = '', commandId }: Draft): string =>
@@ -47,13 +51,14 @@ export const conversationCommands = {
     input: starting,
     beforehand: async (data: Starting, _meta: Draft, ask: Beforehand) => {
       await ask.mustExist(data.kind === 'direct' ? [data.with] : data.members);
-      return data;
+      return { ...data, sizeMax: ask.sizeMax };
     },
-    streamOf: (data: Starting, meta: Draft) => `conversation-${conversationOf(data, meta)}`,
-    toCommand: (data: Starting, meta: CommandMeta) =>
+    streamOf: (data: Sized<Starting>, meta: Draft) => `conversation-${conversationOf(data, meta)}`,
+    toCommand: (data: Sized<Starting>, meta: CommandMeta) =>
       new StartConversation(
         {
           conversationId: conversationOf(data, meta),
+          sizeMax: data.sizeMax,
           ...(data.kind === 'direct'
             ? { kind: data.kind, members: [data.with] }
             : { kind: data.kind, name: data.name, members: data.members }),
@@ -67,14 +72,13 @@ export const conversationCommands = {
   ),
   'conversation.leave': inConversation(conversationOnly, LeaveConversation),
   'member.add': {
-    ...inConversation(
-      z.strictObject({ conversationId: id, members: people(ADD_MEMBERS_MAX) }),
-      AddMembers,
-    ),
+    input: adding,
     beforehand: async (data: Adding, _meta: Draft, ask: Beforehand) => {
       await ask.mustExist(data.members);
-      return data;
+      return { ...data, sizeMax: ask.sizeMax };
     },
+    streamOf: streamOfConversation,
+    toCommand: (data: Sized<Adding>, meta: CommandMeta) => new AddMembers(data, meta),
   },
   'member.remove': inConversation(z.strictObject({ conversationId: id, userId: id }), RemoveMember),
   'broadcast.follow': inAudience(conversationOnly, FollowBroadcast),

@@ -30,6 +30,8 @@ export type Beforehand = Readonly<{
     actor: string,
     named: Readonly<{ conversationId: string; messageId: string }>,
   ) => Promise<Original | undefined>;
+  /** Members that a group may have here. */
+  sizeMax: number;
   /** Seq of the last fact of a conversation. */
   head: (conversationId: string) => Promise<number>;
   /** Makes the actor the holder of a username, or throws `username_taken`; gives the claim. */

@@ -7,6 +7,7 @@ export * from './commands.js';
 export * from './commands.module.js';
 export { Drafts, DRAFTS_MAX, SetDraft, type KeptDraft } from './drafts.js';
 export type { Beforehand, CommandEntry, Draft } from './entries.js';
+export { banning, description, pace, permissions } from './group-commands.js';
 export * from './handled.js';
 export type { Accepted } from './held.js';
 export * from './inputs.js';

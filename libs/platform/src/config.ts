@@ -86,6 +86,9 @@ export const configSchema = z.object({
     )
     .describe('NAME:BURST/SECONDS,…: limits other than docs/reference/limits.md has them.'),
   RECEIPT_TICK_MS: count(200).describe('Milliseconds of marks that one receipts event gathers.'),
+  GROUP_MEMBERS_MAX: count(256).describe(
+    'Members of one group; 5,000 at most, larger audiences are broadcasts.',
+  ),
   FANOUT_TOLD_MEMBERS_MAX: count(32).describe(
     'Members up to which a conversation’s marks are told live, one by one.',
   ),

@@ -1,5 +1,6 @@
 import { Command } from '../decider.js';
 import type { ConversationKind } from './events.js';
+import type { GroupCommand } from './group-commands.js';
 import type { MessageCommand } from './message-commands.js';
 
 /** Begin a conversation; the caller becomes its owner (in a direct one, a member). */
@@ -10,6 +11,8 @@ export class StartConversation extends Command<
     kind: ConversationKind;
     name?: string | undefined;
     members: readonly string[];
+    /** Members at most, where it is not the most that there can be. */
+    sizeMax?: number | undefined;
   }
 > {
   readonly type = 'StartConversation';
@@ -17,7 +20,7 @@ export class StartConversation extends Command<
 /** Add people to a group, or admins to a broadcast. */
 export class AddMembers extends Command<
   'AddMembers',
-  { conversationId: string; members: readonly string[] }
+  { conversationId: string; members: readonly string[]; sizeMax?: number | undefined }
 > {
   readonly type = 'AddMembers';
 }
@@ -46,4 +49,5 @@ export type ConversationCommand =
   | RemoveMember
   | LeaveConversation
   | RenameConversation
+  | GroupCommand
   | MessageCommand;

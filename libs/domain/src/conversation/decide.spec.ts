@@ -12,7 +12,8 @@ import {
 import { conversation } from './decide.js';
 import { SendMessage } from './message-commands.js';
 import { GROUP_MEMBERS_MAX, MEMBERS_PER_EVENT_MAX } from './group-rules.js';
-import type { ConversationEvent, ConversationKind, Role } from './events.js';
+import type { ConversationEvent, ConversationKind } from './events.js';
+import type { Role } from './roles.js';
 import { RECENT_MESSAGES_MAX, snapshots } from './evolve.js';
 import { Rejection } from '../rejection.js';
 
@@ -25,7 +26,7 @@ const started = (kind: ConversationKind, name?: string): ConversationEvent => ({
 });
 const added = (
   members: readonly string[],
-  role: Role = 'member',
+  role: Exclude<Role, 'moderator'> = 'member',
   by = 'ada',
 ): ConversationEvent => ({
   type: 'MembersAdded',

@@ -5,9 +5,10 @@ import type { ConversationEvent } from './events.js';
 import { evolve, initial, snapshots, type Conversation } from './evolve.js';
 import { groupRules } from './group-rules.js';
 import { messageRules } from './message-rules.js';
+import { roleRules } from './role-rules.js';
 import type { Rule, Rules } from './rules.js';
 
-const RULES: Rules = { ...groupRules, ...messageRules };
+const RULES: Rules = { ...groupRules, ...roleRules, ...messageRules };
 
 const decide = (
   command: ConversationCommand,

@@ -1,6 +1,8 @@
 import { freezeOutboxes, remember, type Outbox, type Outboxes } from '../outbox.js';
 import type { Snapshots } from '../decider.js';
-import type { ConversationEvent, ConversationKind, Role } from './events.js';
+import type { ConversationEvent, ConversationKind } from './events.js';
+import { noPace, paced, setPace, type Pace } from './pace.js';
+import { givenOf, type Permissions, type Role } from './roles.js';
 
 /** Latest messages kept in the state: who is told of a read mark, and the number at a seq. */
 export const RECENT_MESSAGES_MAX = 64;
@@ -20,6 +22,11 @@ export type Conversation = {
   number: number;
   /** Role by user id, in the order of joining. */
   members: Map<string, Role>;
+  /** What an owner has changed of who may do what. */
+  permissions: Partial<Permissions>;
+  /** Until when people may not come back, in milliseconds; for ever is the greatest integer. */
+  bans: Map<string, number>;
+  pace: Pace;
   outboxes: Outboxes;
   /** Oldest first. */
   recent: RecentMessage[];
@@ -36,6 +43,9 @@ export const initial = (): Conversation => ({
   head: -1,
   number: 0,
   members: new Map(),
+  permissions: {},
+  bans: new Map(),
+  pace: noPace(),
   outboxes: new Map(),
   recent: [],
   deleted: new Map(),
@@ -52,8 +62,29 @@ type Fold<Type extends ConversationEvent['type']> = (
 type Folds = Readonly<{ [Type in ConversationEvent['type']]: Fold<Type> }>;
 
 const nothing = (): void => undefined;
-const gone = (state: Conversation, { userId }: Readonly<{ userId: string }>): void => {
+const leave = (state: Conversation, userId: string): void => {
   state.members.delete(userId);
+  state.pace.last.delete(userId);
+};
+const gone = (state: Conversation, { userId }: Readonly<{ userId: string }>): void => {
+  leave(state, userId);
+};
+
+/** JSON has no Infinity. */
+const FOR_EVER = Number.MAX_SAFE_INTEGER;
+
+const ban = (
+  state: Conversation,
+  { userId, until, at }: Readonly<{ userId: string; until?: string; at: string }>,
+): void => {
+  leave(state, userId);
+  const now = Date.parse(at);
+  for (const [banned, end] of state.bans) if (end <= now) state.bans.delete(banned);
+  state.bans.set(userId, until === undefined ? FOR_EVER : Date.parse(until));
+};
+
+const permit = (state: Conversation, data: Partial<Permissions>): void => {
+  state.permissions = { ...state.permissions, ...givenOf(data) };
 };
 
 const forgetOldest = (state: Conversation): void => {
@@ -77,8 +108,20 @@ const FOLDS: Folds = {
   RoleChanged: (state, { userId, role }) => {
     state.members.set(userId, role);
   },
+  MemberBanned: ban,
+  MemberUnbanned: (state, { userId }) => {
+    state.bans.delete(userId);
+  },
   ConversationRenamed: nothing,
-  MessageSent: (state, { by, number }, revision) => {
+  ConversationDescribed: nothing,
+  PermissionsChanged: permit,
+  PaceChanged: (state, data) => setPace(state.pace, data),
+  ConversationDeleted: nothing,
+  MembersDismissed: (state, { members }) => {
+    for (const userId of members) leave(state, userId);
+  },
+  MessageSent: (state, { by, number, at }, revision) => {
+    paced(state.pace, by, Date.parse(at));
     state.number = number;
     state.recent.push({ seq: revision, number, by });
     if (state.recent.length > RECENT_MESSAGES_MAX) state.recent.shift();
@@ -110,7 +153,9 @@ export const evolve = (
   return state;
 };
 
-type Frozen = Omit<Conversation, 'members' | 'outboxes' | 'deleted' | 'pins'> & {
+type Frozen = Omit<Conversation, 'members' | 'outboxes' | 'deleted' | 'pins' | 'bans' | 'pace'> & {
+  bans: [string, number][];
+  pace: Omit<Pace, 'last'> & { last: [string, number][] };
   pins: string[];
   deleted: [string, number][];
   members: [string, Role][];
@@ -118,24 +163,28 @@ type Frozen = Omit<Conversation, 'members' | 'outboxes' | 'deleted' | 'pins'> & 
 };
 
 export const snapshots: Snapshots<Conversation> = {
-  version: 3,
+  version: 4,
   freeze: (state) => ({
     ...state,
     members: [...state.members],
     outboxes: freezeOutboxes(state.outboxes),
     deleted: [...state.deleted],
     pins: [...state.pins],
+    bans: [...state.bans],
+    pace: { ...state.pace, last: [...state.pace.last], times: [...state.pace.times] },
   }),
   thaw: (frozen) => {
     // A snapshot of this version was written by `freeze` above; others are never thawed.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    const { members, outboxes, deleted, pins, ...rest } = frozen as Frozen;
+    const { members, outboxes, deleted, pins, bans, pace, ...rest } = frozen as Frozen;
     return {
       ...rest,
       members: new Map(members),
       outboxes: new Map(outboxes),
       deleted: new Map(deleted),
       pins: new Set(pins),
+      bans: new Map(bans),
+      pace: { ...pace, last: new Map(pace.last) },
     };
   },
 };

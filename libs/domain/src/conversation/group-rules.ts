@@ -7,8 +7,9 @@ import type {
   RenameConversation,
   StartConversation,
 } from './commands.js';
-import type { ConversationEvent, Role } from './events.js';
-import type { Conversation } from './evolve.js';
+import type { ConversationEvent } from './events.js';
+import { mustBeAllowed, mustNotBeBanned } from './permissions.js';
+import { mustBeBelow } from './role-rules.js';
 import { roleOf, type Rule, type Rules } from './rules.js';
 
 /** Members one MembersAdded carries: keeps an event near 8 KiB. */
@@ -16,15 +17,10 @@ export const MEMBERS_PER_EVENT_MAX = 200;
 /** Members of one group: its state stays under 1 MiB. Larger audiences are broadcasts. */
 export const GROUP_MEMBERS_MAX = 5_000;
 
-const mustAdminister = (state: Conversation, userId: string): void => {
-  if (state.kind === 'direct') reject('forbidden', 'A direct conversation has always its two.');
-  if (roleOf(state, userId) === 'member') reject('forbidden', 'Only an admin may do this.');
-};
-
 const added = (
   { data, meta }: StartConversation | AddMembers,
   newcomers: readonly string[],
-  role: Role,
+  role: 'admin' | 'member',
 ): ConversationEvent[] =>
   Array.from({ length: Math.ceil(newcomers.length / MEMBERS_PER_EVENT_MAX) }, (_, page) => ({
     type: 'MembersAdded',
@@ -36,9 +32,9 @@ const added = (
     },
   }));
 
-const mustFit = (count: number): void => {
-  if (count > GROUP_MEMBERS_MAX)
-    reject('conversation_full', `A group holds at most ${GROUP_MEMBERS_MAX} members.`);
+const mustFit = (count: number, sizeMax = GROUP_MEMBERS_MAX): void => {
+  const most = Math.min(sizeMax, GROUP_MEMBERS_MAX);
+  if (count > most) reject('conversation_full', `A group holds at most ${most} members.`);
 };
 
 const start: Rule<StartConversation> = (command, state) => {
@@ -53,7 +49,7 @@ const start: Rule<StartConversation> = (command, state) => {
   const isOfOne = others.length === 0 && data.members.length > 0;
   if (data.kind === 'direct' && others.length !== 1 && !isOfOne)
     reject('invalid', 'A direct conversation is with exactly one person.');
-  mustFit(others.length + 1);
+  mustFit(others.length + 1, data.sizeMax);
   const { conversationId, kind, name } = data;
   const started = { ...stampOf(meta), conversationId, kind, ...(name ? { name } : {}) };
   return [
@@ -63,17 +59,19 @@ const start: Rule<StartConversation> = (command, state) => {
 };
 
 const add: Rule<AddMembers> = (command, state) => {
-  mustAdminister(state, command.meta.actor);
-  const newcomers = [...new Set(command.data.members)].filter((user) => !state.members.has(user));
+  const { data, meta } = command;
+  mustBeAllowed(state, meta.actor, 'add');
+  const newcomers = [...new Set(data.members)].filter((user) => !state.members.has(user));
   if (newcomers.length === 0) reject('already_a_member', 'Everybody named is in already.');
-  mustFit(state.members.size + newcomers.length);
+  mustNotBeBanned(state, newcomers, meta.at);
+  mustFit(state.members.size + newcomers.length, data.sizeMax);
   return added(command, newcomers, state.kind === 'broadcast' ? 'admin' : 'member');
 };
 
 const remove: Rule<RemoveMember> = ({ data, meta }, state) => {
-  mustAdminister(state, meta.actor);
-  const role = state.members.get(data.userId) ?? reject('not_found', 'They are not a member.');
-  if (role === 'owner') reject('forbidden', 'An owner cannot be removed.');
+  const role = mustBeAllowed(state, meta.actor, 'remove');
+  const theirs = state.members.get(data.userId) ?? reject('not_found', 'They are not a member.');
+  mustBeBelow(theirs, role);
   return [{ type: 'MemberRemoved', data: { ...stampOf(meta), ...data } }];
 };
 
@@ -86,7 +84,10 @@ const leave: Rule<LeaveConversation> = ({ data, meta }, state) => {
     data: { ...stampOf(meta), conversationId, userId: meta.actor },
   };
   const others = [...state.members].filter(([userId]) => userId !== meta.actor);
-  const heir = others.find(([, held]) => held === 'admin') ?? others[0];
+  const heir =
+    others.find(([, held]) => held === 'admin') ??
+    others.find(([, held]) => held === 'moderator') ??
+    others[0];
   if (role !== 'owner' || !heir || others.some(([, held]) => held === 'owner')) return [left];
   const [userId] = heir;
   const inherited = { ...stampOf(meta), conversationId, userId, role: 'owner' as const };
@@ -94,7 +95,7 @@ const leave: Rule<LeaveConversation> = ({ data, meta }, state) => {
 };
 
 const rename: Rule<RenameConversation> = ({ data, meta }, state) => {
-  mustAdminister(state, meta.actor);
+  mustBeAllowed(state, meta.actor, 'info');
   return [{ type: 'ConversationRenamed', data: { ...stampOf(meta), ...data } }];
 };
 

@@ -1,4 +1,4 @@
-import { stampOf } from '../decider.js';
+import { stampOf, type CommandMeta } from '../decider.js';
 import { reject } from '../rejection.js';
 import type { Conversation } from './evolve.js';
 import type {
@@ -12,6 +12,8 @@ import type {
   Target,
   UnpinMessage,
 } from './message-commands.js';
+import { mustKeepPace } from './pace.js';
+import { mayDo, mustBeAllowed } from './permissions.js';
 import { roleOf, type Rule, type Rules } from './rules.js';
 
 /** How long a message can be edited: a slip is seen at once. */
@@ -49,8 +51,20 @@ const bodyOf = ({ text, kind, mentions, notify, content }: MessageBody) => ({
   ...(content === undefined ? {} : { content }),
 });
 
+/** Whether a member may say this, now. */
+const mustBeAllowedToSay = (
+  state: Conversation,
+  { kind = 'text', notify }: Pick<MessageBody, 'kind' | 'notify'>,
+  { actor, at }: CommandMeta,
+): void => {
+  mustBeAllowed(state, actor, 'send');
+  if (kind !== 'text') mustBeAllowed(state, actor, 'media');
+  if (notify && state.kind !== 'direct') mustBeAllowed(state, actor, 'mention_all');
+  mustKeepPace(state, actor, at);
+};
+
 const send: Rule<SendMessage> = ({ data, meta }, state) => {
-  roleOf(state, meta.actor);
+  mustBeAllowedToSay(state, data, meta);
   mustMeanMembers(state, data);
   const { conversationId, replyTo, thread, priority } = data;
   return [
@@ -74,6 +88,7 @@ const send: Rule<SendMessage> = ({ data, meta }, state) => {
 const forward: Rule<ForwardMessage> = ({ data, meta }, state) => {
   roleOf(state, meta.actor);
   const { conversationId, original = reject('not_found', 'There is no such message.') } = data;
+  mustBeAllowedToSay(state, { kind: original.kind }, meta);
   const { author, forwards } = original;
   const place = { conversationId, messageId: meta.eventId, number: state.number + 1 };
   const passedOn = { ...bodyOf(original), author, forwards: forwards + 1 };
@@ -83,6 +98,7 @@ const forward: Rule<ForwardMessage> = ({ data, meta }, state) => {
 const edit: Rule<EditMessage> = ({ data, meta }, state) => {
   roleOf(state, meta.actor);
   const { conversationId, messageId, target } = data;
+  if (data.notify && state.kind !== 'direct') mustBeAllowed(state, meta.actor, 'mention_all');
   if (target.by !== meta.actor || (target.author ?? target.by) !== meta.actor)
     reject('forbidden', 'Only its author edits a message.');
   if (isDeleted(state, messageId, target)) reject('too_late', 'The message was deleted.');
@@ -96,23 +112,17 @@ const edit: Rule<EditMessage> = ({ data, meta }, state) => {
 const remove: Rule<DeleteMessage> = ({ data, meta }, state) => {
   const role = roleOf(state, meta.actor);
   const { conversationId, messageId, target } = data;
-  const isAdmin = state.kind !== 'direct' && role !== 'member';
+  const isAdmin = mayDo(state, role, 'delete_others');
   if (target.by !== meta.actor && !isAdmin)
-    reject('forbidden', 'Only its author and admins delete a message for all.');
+    reject('forbidden', 'Only its author and those who look after the group delete it for all.');
   if (state.deleted.has(messageId)) return [];
   if (!isAdmin) mustBeWithin(DELETE_WINDOW_MS, target.at, meta.at);
   const about = { conversationId, messageId, messageSeq: target.seq };
   return [{ type: 'MessageDeleted', data: { ...stampOf(meta), ...about } }];
 };
 
-const mustBeAllowedToPin = (state: Conversation, userId: string): void => {
-  const role = roleOf(state, userId);
-  if (state.kind !== 'direct' && role === 'member')
-    reject('forbidden', 'Only an admin pins messages here.');
-};
-
 const pin: Rule<PinMessage> = ({ data, meta }, state) => {
-  mustBeAllowedToPin(state, meta.actor);
+  mustBeAllowed(state, meta.actor, 'pin');
   const { conversationId, messageId, target } = data;
   if (isDeleted(state, messageId, target)) reject('not_found', 'There is no such message.');
   if (state.pins.has(messageId)) return [];
@@ -123,7 +133,7 @@ const pin: Rule<PinMessage> = ({ data, meta }, state) => {
 };
 
 const unpin: Rule<UnpinMessage> = ({ data, meta }, state) => {
-  mustBeAllowedToPin(state, meta.actor);
+  mustBeAllowed(state, meta.actor, 'pin');
   const { conversationId, messageId, target } = data;
   if (!state.pins.has(messageId)) return [];
   const about = { conversationId, messageId, messageSeq: target.seq };

@@ -1,6 +1,7 @@
 import { reject } from '../rejection.js';
 import type { ConversationCommand } from './commands.js';
-import type { ConversationEvent, Role } from './events.js';
+import type { ConversationEvent } from './events.js';
+import type { Role } from './roles.js';
 import type { Conversation } from './evolve.js';
 
 /** What one type of command comes to; throws a Rejection where it must not be. */

@@ -1,4 +1,5 @@
 import type { ConversationEvent, ConversationKind } from '../conversation/events.js';
+import { givenOf, type Permissions } from '../conversation/roles.js';
 import type { Projection } from '../projection.js';
 import { meantBy } from './mentions.js';
 
@@ -27,6 +28,14 @@ export type ConversationView = Readonly<{
   last?: Readonly<{ messageId: string; seq: number; by: string; at: string; text: string }>;
   /** Oldest first. */
   pins?: readonly Pin[];
+  description?: string;
+  image?: string;
+  /** What an owner has changed of who may do what. */
+  permissions?: Partial<Permissions>;
+  slowModeS?: number;
+  perMinute?: number;
+  /** Set once it was deleted; nobody is in it any more. */
+  deleted?: true;
 }>;
 
 /** What an event changes of the document beside its head and time. */
@@ -65,7 +74,21 @@ const CHANGES: Readonly<{ [Type in ConversationEvent['type']]?: Change<Type> }> 
   MembersAdded: (view, data) => ({ members: view.members + data.members.length }),
   MemberRemoved: oneLess,
   MemberLeft: oneLess,
+  MemberBanned: (view, { wasIn }) => (wasIn === 'yes' ? oneLess(view) : {}),
   ConversationRenamed: (_, { name }) => ({ name }),
+  ConversationDescribed: (_, { description, image }) => ({
+    ...(description === undefined ? {} : { description }),
+    ...(image === undefined ? {} : { image }),
+  }),
+  PermissionsChanged: ({ permissions }, data) => ({
+    permissions: { ...permissions, ...givenOf(data) },
+  }),
+  PaceChanged: (_, { slowModeS, perMinute }) => ({
+    ...(slowModeS === undefined ? {} : { slowModeS }),
+    ...(perMinute === undefined ? {} : { perMinute }),
+  }),
+  ConversationDeleted: () => ({ deleted: true }),
+  MembersDismissed: (view, data) => ({ members: view.members - data.members.length }),
   MessageDeleted: (view, { messageId }) => ({
     ...retold(view, messageId, ''),
     ...unpinned(view, messageId),

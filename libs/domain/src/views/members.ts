@@ -1,4 +1,4 @@
-import type { Role } from '../conversation/events.js';
+import type { Role } from '../conversation/roles.js';
 import type { Recorded } from '../decider.js';
 import type { HeardEvent } from '../facts.js';
 import type { Projection } from '../projection.js';
@@ -12,6 +12,10 @@ export type MemberView = Readonly<{
   userId: string;
   /** `follower` in a broadcast's audience; absent after leaving. */
   role?: Role | 'follower';
+  /** How it ended; absent while it lasts. */
+  status?: 'left' | 'removed' | 'banned';
+  /** Of a ban for a time: when it ends. */
+  bannedUntil?: string;
   addedBy: string;
   joinedAt: string;
   /** What one may read is decided at the place of the message in the log. */
@@ -27,7 +31,10 @@ const usersOf = (event: Recorded<HeardEvent>): readonly string[] => {
     case 'ConversationStarted':
       return [event.data.by];
     case 'MembersAdded':
+    case 'MembersDismissed':
       return event.data.members;
+    case 'MemberBanned':
+    case 'MemberUnbanned':
     case 'MemberRemoved':
     case 'MemberLeft':
     case 'RoleChanged':
@@ -60,13 +67,44 @@ const joined = (
 const gone = (
   before: MemberView | undefined,
   event: Recorded<HeardEvent>,
+  status: MemberView['status'] = 'left',
 ): MemberView | undefined => {
   if (!before) return undefined;
   const { role: _role, intervals, ...rest } = before;
   const last = intervals.at(-1);
   return last === undefined || last.to !== undefined
     ? before
-    : { ...rest, intervals: [...intervals.slice(0, -1), { ...last, to: event.position }] };
+    : { ...rest, status, intervals: [...intervals.slice(0, -1), { ...last, to: event.position }] };
+};
+
+type Of<Type extends HeardEvent['type']> = Recorded<Extract<HeardEvent, { type: Type }>>;
+
+/** Also somebody who never was in it can be banned. */
+const banned = (
+  before: MemberView | undefined,
+  event: Of<'MemberBanned'>,
+  userId: string,
+): MemberView => {
+  const { conversationId, by: addedBy, at: joinedAt, until } = event.data;
+  const stranger: MemberView = { conversationId, userId, addedBy, joinedAt, intervals: [] };
+  const { bannedUntil: _until, ...rest } = gone(before, event, 'banned') ?? stranger;
+  return { ...rest, status: 'banned', ...(until === undefined ? {} : { bannedUntil: until }) };
+};
+
+const unbanned = (before: MemberView | undefined): MemberView | undefined => {
+  if (before?.status !== 'banned') return before;
+  const { bannedUntil: _until, ...rest } = before;
+  return rest.intervals.length === 0 ? undefined : { ...rest, status: 'removed' };
+};
+
+/** Of a conversation that was closed nobody reads more than that it ended. */
+const dismissed = (
+  before: MemberView | undefined,
+  event: Of<'MembersDismissed'>,
+): MemberView | undefined => {
+  const after = gone(before, event);
+  if (!after || event.data.history === 'kept') return after;
+  return { ...after, intervals: [{ from: event.position, to: event.position }] };
 };
 
 /** One document per member, written only by that member's own comings and goings. */
@@ -89,6 +127,13 @@ export const members: Projection<MemberView, HeardEvent> = {
       case 'BroadcastUnfollowed':
         return before?.role === 'follower' ? gone(before, event) : before;
       case 'MemberRemoved':
+        return gone(before, event, 'removed');
+      case 'MemberBanned':
+        return banned(before, event, userId);
+      case 'MemberUnbanned':
+        return unbanned(before);
+      case 'MembersDismissed':
+        return dismissed(before, event);
       case 'MemberLeft':
         return gone(before, event);
       default:

@@ -2,7 +2,8 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AT, projected, recorded, stampedBy } from '#testing';
 import type { AudienceEvent } from '../audience/events.js';
-import type { ConversationEvent, ConversationKind, Role } from '../conversation/events.js';
+import type { ConversationEvent, ConversationKind } from '../conversation/events.js';
+import type { Role } from '../conversation/roles.js';
 import { factOf, type HeardEvent } from '../facts.js';
 import {
   MARK_KINDS,
@@ -25,7 +26,7 @@ const started = (kind: ConversationKind = 'group', name = 'Team'): ConversationE
   type: 'ConversationStarted',
   data: { ...own, kind, name },
 });
-const added = (role: Role, ...who: readonly string[]): ConversationEvent => ({
+const added = (role: Exclude<Role, 'moderator'>, ...who: readonly string[]): ConversationEvent => ({
   type: 'MembersAdded',
   data: { ...own, members: who, role },
 });
