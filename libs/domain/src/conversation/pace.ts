@@ -1,6 +1,5 @@
 import { reject } from '../rejection.js';
-import type { Conversation } from './evolve.js';
-import { isAtLeast } from './roles.js';
+import { isAtLeast, type Role } from './roles.js';
 
 /** The slowest pace: one message an hour (as Discord's six hours, but for a messenger). */
 export const SLOW_MODE_S_MAX = 3_600;
@@ -40,8 +39,10 @@ export const setPace = (
   pace.times = pace.perMinute === 0 ? [] : pace.times.slice(-pace.perMinute);
 };
 
+type Paced = Readonly<{ pace: Pace; members: ReadonlyMap<string, Role> }>;
+
 /** Refuses (`rate_limited`) who says something too soon; moderators and above set the pace. */
-export const mustKeepPace = ({ pace, members }: Conversation, userId: string, at: string): void => {
+export const mustKeepPace = ({ pace, members }: Paced, userId: string, at: string): void => {
   if (isAtLeast(members.get(userId) ?? 'member', 'moderator')) return;
   const now = Date.parse(at);
   const { slowModeS, perMinute, last, times } = pace;

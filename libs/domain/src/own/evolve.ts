@@ -1,6 +1,6 @@
 import type { Snapshots } from '../decider.js';
 import type { OwnEvent } from './events.js';
-import { rememberReading } from './reading-rules.js';
+import { rememberReading } from './reading.js';
 
 /** A message that waits for its time. `version` is the revision of its last change. */
 export type Scheduled = Readonly<{

@@ -3,9 +3,6 @@ import type { OwnEvent } from './events.js';
 import type { Own } from './evolve.js';
 import type { ReadingCommand } from './reading-commands.js';
 
-/** Messages and threads of which a person's state remembers how they read them. */
-export const READING_MAX = 1_000;
-
 type Rules = Readonly<{
   [Type in ReadingCommand['type']]: (
     command: Extract<ReadingCommand, { type: Type }>,
@@ -37,16 +34,4 @@ export const readingRules: Rules = {
     if (seq <= before) return [];
     return [{ type: 'ThreadRead', data: { ...stampOf(meta), ...about, seq } }];
   },
-};
-
-/** Remembers the latest word on a message; of the oldest nothing. */
-export const rememberReading = (reading: Own['reading'], { type, data }: OwnEvent): void => {
-  if (!('messageId' in data)) return;
-  const key = type === 'ThreadRead' ? 'read' : type.startsWith('Thread') ? 'thread' : 'message';
-  const about = `${key}:${data.messageId}`;
-  reading.delete(about);
-  reading.set(about, type === 'ThreadRead' ? String(data.seq) : type);
-  if (reading.size <= READING_MAX) return;
-  const [oldest] = reading.keys();
-  if (oldest !== undefined) reading.delete(oldest);
 };
