@@ -57,6 +57,8 @@ type Row = Readonly<{
 }>;
 
 const inGroup = ({ conversationId }: World) => ({ conversationId });
+const madeUp = () => ({ token: 'x'.repeat(64) });
+const nobodyIn: Right = (caller) => (WITHOUT_TOKEN.has(caller) ? 401 : 404);
 const ofMember = ({ conversationId, people }: World) => ({
   conversationId,
   userId: people.member.userId,
@@ -217,6 +219,34 @@ const ROUTES: Readonly<Record<string, Row>> = {
     send: 'member',
   })),
   'PATCH /v1/conversations/{conversationId}/pace': within(onlyAdmins, () => ({ slowModeS: 0 })),
+  'PATCH /v1/conversations/{conversationId}/joining': within(onlyAdmins, () => ({
+    approval: true,
+  })),
+  'POST /v1/conversations/{conversationId}/invites': within(onlyAdmins, nothing),
+  'GET /v1/conversations/{conversationId}/invites': within(onlyAdmins),
+  'DELETE /v1/conversations/{conversationId}/invites/{inviteId}': {
+    right: onlyAdmins,
+    path: ({ conversationId }) => ({ conversationId, inviteId: randomUUID() }),
+  },
+  'GET /v1/invites/{token}': { right: nobodyIn, path: madeUp },
+  'POST /v1/invites/{token}/join': { right: nobodyIn, path: madeUp, json: nothing },
+  'GET /v1/conversations/{conversationId}/preview': within(nobodyIn),
+  'POST /v1/conversations/{conversationId}/join': within(inside(), nothing),
+  'GET /v1/conversations/{conversationId}/waiting': within(onlyAdmins),
+  'PUT /v1/conversations/{conversationId}/requests/{userId}': {
+    right: onlyAdmins,
+    path: ofMember,
+  },
+  'DELETE /v1/conversations/{conversationId}/requests/{userId}': {
+    right: inside(),
+    path: ofMember,
+  },
+  'GET /v1/me/waiting': own(),
+  'POST /v1/conversations/{conversationId}/invitation/accept': within(inside(), nothing),
+  'DELETE /v1/conversations/{conversationId}/invitations/{userId}': {
+    right: onlyAdmins,
+    path: ({ conversationId, people }) => ({ conversationId, userId: people.stranger.userId }),
+  },
   'GET /v1/conversations/{conversationId}/members': within(inside()),
   'POST /v1/conversations/{conversationId}/members': within(onlyAdmins, ({ people }) => ({
     members: [people.stranger.userId],

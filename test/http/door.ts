@@ -42,6 +42,8 @@ export type Body = Readonly<{
     type?: string;
     userId?: string;
     role?: string;
+    token?: string;
+    inviteId?: string;
     unread?: number;
     read?: unknown;
     data?: Readonly<Record<string, unknown>>;

@@ -93,6 +93,18 @@ const EVENTS: Readonly<Record<string, Row>> = {
   'member.unban': row(admins, ofMember()),
   'permissions.change': row(admins, there({ permissions: { send: 'member' } })),
   'pace.change': row(admins, there({ slowModeS: 0 })),
+  'joining.change': row(admins, there({ approval: true })),
+  'invite.create': row(admins, there()),
+  'invite.revoke': row(admins, there({ inviteId: randomUUID() })),
+  'invite.join': row(nobody('not_found'), () => ({ token: 'x'.repeat(64) })),
+  'conversation.join': row(members, there()),
+  'request.approve': row(admins, ofMember()),
+  'request.end': row(members, ofMember()),
+  'invitation.accept': row(members, there()),
+  'invitation.end': row(nobody('not_found'), (place, caller) => ({
+    conversationId: place.conversationId,
+    userId: idOf(caller),
+  })),
   'conversation.leave': row(members, there()),
   'member.add': row(admins, ({ conversationId }) => ({
     conversationId,

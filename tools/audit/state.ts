@@ -1,4 +1,5 @@
 import {
+  beginOf,
   audience,
   claim,
   conversation,
@@ -175,7 +176,10 @@ type Folding = {
   receipts: Map<string, ReceiptView>;
 };
 
-const startOfStay = ({ intervals }: MemberView): number => intervals.at(-1)?.from ?? 0;
+const startOfStay = ({ intervals }: MemberView): number => {
+  const stay = intervals.at(-1);
+  return stay ? beginOf(stay) : 0;
+};
 
 /** Messages said before a position: those before one's stay are not unread. */
 type Said = { position: number; number: number }[];

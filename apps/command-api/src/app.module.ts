@@ -17,6 +17,8 @@ import { GroupsController } from './groups.controller.js';
 import { HealthController } from './health.controller.js';
 import { Inbox } from './inbox.js';
 import { Keeping } from './keeping.js';
+import { Joining } from './joining.js';
+import { JoiningController } from './joining.controller.js';
 import { KeysController } from './keys.controller.js';
 import { Logins } from './logins.js';
 import { MessagesController } from './messages.controller.js';
@@ -61,6 +63,7 @@ export class AppModule {
         PeopleController,
         ConversationsController,
         GroupsController,
+        JoiningController,
         OverviewController,
         MessagesController,
         ReactionsController,
@@ -85,6 +88,7 @@ export class AppModule {
         Passages,
         Transcript,
         Reactions,
+        Joining,
         Threads,
         Proofs,
         Overview,

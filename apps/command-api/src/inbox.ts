@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import {
   UNARRANGED,
+  beginOf,
   hiddenKey,
   memberKey,
   permissionsOf,
@@ -246,15 +247,16 @@ export class Inbox {
     return { conversationId: _id, ...view, role: place.role, unread, mentions, read };
   }
 
-  async #mentions(whose: Staying, { from: place }: Interval, seq: number): Promise<number> {
+  async #mentions(whose: Staying, stay: Interval, seq: number): Promise<number> {
+    const place = beginOf(stay);
     const { view, ...asked } = QUERIES.mentionsOf(whose, { seq, place }, MENTIONS_MAX);
     return (await this.views.find<MentionView>(view, asked)).length;
   }
 
   /** Messages before a stay began: they are not this person's to read. */
-  async #numberBefore(conversationId: string, number: number, { from }: Interval): Promise<number> {
+  async #numberBefore(conversationId: string, number: number, stay: Interval): Promise<number> {
     if (number === 0) return 0;
-    const asked = QUERIES.messageBefore(conversationId, from);
+    const asked = QUERIES.messageBefore(conversationId, beginOf(stay));
     const [entry] = await this.views.find<StoredEntry>('history', asked);
     const before = entry?.data['number'];
     return typeof before === 'number' ? before : 0;

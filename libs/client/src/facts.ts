@@ -47,7 +47,31 @@ export type FactData = {
   'message.unpinned': Readonly<{ messageId: string; messageSeq: number }>;
   'conversation.started': Readonly<{ kind: ConversationKind; name?: string }>;
   'conversation.renamed': Readonly<{ name: string }>;
-  'members.added': Readonly<{ members: readonly string[]; role: Role }>;
+  'members.added': Readonly<{
+    members: readonly string[];
+    role: Role;
+    via?: 'link' | 'public' | 'request' | 'invitation';
+    inviteId?: string;
+    invitedBy?: string;
+    /** They read what was said before, too. */
+    history?: 'all';
+  }>;
+  'joining.changed': Readonly<{
+    access?: 'public' | 'private';
+    approval?: 'yes' | 'no';
+    history?: 'joined' | 'all';
+  }>;
+  'invite.created': Readonly<{
+    inviteId: string;
+    expiresAt?: string;
+    uses?: number;
+    approval: 'yes' | 'no';
+  }>;
+  'invite.revoked': Readonly<{ inviteId: string }>;
+  'join.requested': Readonly<{ userId: string; inviteId?: string }>;
+  'join.ended': Readonly<{ userId: string; outcome: 'refused' | 'withdrawn' }>;
+  'member.invited': Readonly<{ userId: string }>;
+  'invitation.ended': Readonly<{ userId: string; outcome: 'declined' | 'withdrawn' }>;
   'member.removed': Readonly<{ userId: string }>;
   'member.left': Readonly<{ userId: string }>;
   'role.changed': Readonly<{ userId: string; role: Role }>;
@@ -98,6 +122,13 @@ export const FACT_TYPES = [
   'conversation.started',
   'conversation.renamed',
   'members.added',
+  'joining.changed',
+  'invite.created',
+  'invite.revoked',
+  'join.requested',
+  'join.ended',
+  'member.invited',
+  'invitation.ended',
   'member.removed',
   'member.left',
   'role.changed',

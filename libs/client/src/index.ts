@@ -3,6 +3,7 @@ export type { Breach } from './chains.js';
 export { ScriptaError, type Refusal } from './errors.js';
 export * from './events.js';
 export * from './groups.js';
+export * from './joining.js';
 export * from './lists.js';
 export type { Ended, Entry, OutboxItem, OutboxState } from './outbox.js';
 export * from './messages.js';

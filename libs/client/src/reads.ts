@@ -1,5 +1,6 @@
 import { Account } from './account.js';
 import { Groups } from './groups.js';
+import { Joining } from './joining.js';
 import { Lists } from './lists.js';
 import { Messages, type Entering } from './messages.js';
 import type {
@@ -36,6 +37,11 @@ export abstract class Reads {
   /** How groups are looked after. */
   get groups(): Groups {
     return new Groups(this.rest, this.outboxes);
+  }
+
+  /** How people come into groups. */
+  get joining(): Joining {
+    return new Joining(this.rest);
   }
 
   /** One's own account. */

@@ -17,6 +17,8 @@ export const answerTo = (event: ScriptaEvent, messageId: string, seq: number): A
     return { conversationId: data.conversationId };
   if ('scheduleId' in data)
     return { conversationId: data.conversationId, scheduleId: data.scheduleId };
+  if (type === 'InviteCreated')
+    return { conversationId: data.conversationId, inviteId: data.inviteId, seq };
   if ('conversationId' in data) return { conversationId: data.conversationId, seq };
   return 'userId' in data ? { userId: data.userId } : {};
 };

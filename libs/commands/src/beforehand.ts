@@ -13,6 +13,8 @@ import {
 } from '#domain';
 import { Claims } from './claims.js';
 import type { About, Beforehand, Draft, HeldClaim } from './entries.js';
+import { limitOf, type Limit } from '#platform';
+import { Invites, type InviteNames } from './invites.js';
 import { Messages, type Named } from './messages.js';
 import { Originals } from './originals.js';
 import { PORTS, type Ports } from './ports.js';
@@ -30,6 +32,8 @@ const NAMED_MAX = 10;
 @Injectable()
 export class OtherStreams implements Beforehand {
   readonly #originals: Originals;
+  readonly #invites: Invites;
+  readonly #guesses: Limit | undefined;
 
   constructor(
     @Inject(PORTS) private readonly ports: Ports,
@@ -38,6 +42,8 @@ export class OtherStreams implements Beforehand {
     private readonly messages: Messages,
   ) {
     this.#originals = new Originals(ports, streams, messages);
+    this.#invites = new Invites(ports.keys);
+    this.#guesses = limitOf(ports.config, 'invite-joins');
   }
 
   message(actor: string, named: Named): Promise<Target> {
@@ -46,6 +52,26 @@ export class OtherStreams implements Beforehand {
 
   original(actor: string, named: Named): Promise<Original | undefined> {
     return this.#originals.find(actor, named);
+  }
+
+  async invite(actor: string, token: string): Promise<InviteNames> {
+    const retryAfterMs = this.#guesses ? await this.ports.limiter.take(this.#guesses, actor) : 0;
+    if (retryAfterMs > 0)
+      reject('rate_limited', 'Too many links; wait a little.', { retryAfterMs });
+    return this.#invites.read(token);
+  }
+
+  async reluctant(actor: string, userIds: readonly string[]): Promise<readonly string[]> {
+    const reluctant: string[] = [];
+    for (let from = 0; from < userIds.length; from += LOOKS_AT_ONCE) {
+      const looked = userIds.slice(from, from + LOOKS_AT_ONCE).map(async (userId) => {
+        const { state } = await this.streams.look(user, `user-${userId}`, 0);
+        const { privacy, blocked } = state;
+        if (privacy.adding === 'nobody' || blocked.has(actor)) reluctant.push(userId);
+      });
+      await Promise.all(looked);
+    }
+    return reluctant;
   }
 
   get sizeMax(): number {

@@ -1,5 +1,6 @@
 import { conversationCommands, conversationHandlers } from './conversation-commands.js';
 import { groupCommands, groupHandlers } from './group-commands.js';
+import { joiningCommands, joiningHandlers } from './joining-commands.js';
 import { messageCommands, messageHandlers } from './message-commands.js';
 import { ownCommands, ownHandlers } from './own-commands.js';
 import { scheduleCommands, scheduleHandlers } from './schedule-commands.js';
@@ -10,6 +11,7 @@ import { peopleCommands, peopleHandlers } from './people-commands.js';
 export const COMMANDS = {
   ...conversationCommands,
   ...groupCommands,
+  ...joiningCommands,
   ...messageCommands,
   ...peopleCommands,
   ...ownCommands,
@@ -24,6 +26,7 @@ export type CommandName = keyof typeof COMMANDS;
 export const commandHandlers = [
   ...conversationHandlers,
   ...groupHandlers,
+  ...joiningHandlers,
   ...messageHandlers,
   ...peopleHandlers,
   ...ownHandlers,

@@ -49,16 +49,21 @@ const conversationOf = (data: Starting, { actor, device = '', commandId }: Draft
 export const conversationCommands = {
   'conversation.start': {
     input: starting,
-    beforehand: async (data: Starting, _meta: Draft, ask: Beforehand) => {
+    beforehand: async (data: Starting, { actor }: Draft, ask: Beforehand) => {
       await ask.mustExist(data.kind === 'direct' ? [data.with] : data.members);
-      return { ...data, sizeMax: ask.sizeMax };
+      const reluctant = data.kind === 'direct' ? [] : await ask.reluctant(actor, data.members);
+      return { ...data, reluctant, sizeMax: ask.sizeMax };
     },
-    streamOf: (data: Sized<Starting>, meta: Draft) => `conversation-${conversationOf(data, meta)}`,
-    toCommand: (data: Sized<Starting>, meta: CommandMeta) =>
+    streamOf: (data: Starting, meta: Draft) => `conversation-${conversationOf(data, meta)}`,
+    toCommand: (
+      data: Sized<Starting> & Readonly<{ reluctant: readonly string[] }>,
+      meta: CommandMeta,
+    ) =>
       new StartConversation(
         {
           conversationId: conversationOf(data, meta),
           sizeMax: data.sizeMax,
+          reluctant: data.reluctant,
           ...(data.kind === 'direct'
             ? { kind: data.kind, members: [data.with] }
             : { kind: data.kind, name: data.name, members: data.members }),
@@ -73,12 +78,16 @@ export const conversationCommands = {
   'conversation.leave': inConversation(conversationOnly, LeaveConversation),
   'member.add': {
     input: adding,
-    beforehand: async (data: Adding, _meta: Draft, ask: Beforehand) => {
+    beforehand: async (data: Adding, { actor }: Draft, ask: Beforehand) => {
       await ask.mustExist(data.members);
-      return { ...data, sizeMax: ask.sizeMax };
+      const reluctant = await ask.reluctant(actor, data.members);
+      return { ...data, reluctant, sizeMax: ask.sizeMax };
     },
     streamOf: streamOfConversation,
-    toCommand: (data: Sized<Adding>, meta: CommandMeta) => new AddMembers(data, meta),
+    toCommand: (
+      data: Sized<Adding> & Readonly<{ reluctant: readonly string[] }>,
+      meta: CommandMeta,
+    ) => new AddMembers(data, meta),
   },
   'member.remove': inConversation(z.strictObject({ conversationId: id, userId: id }), RemoveMember),
   'broadcast.follow': inAudience(conversationOnly, FollowBroadcast),

@@ -30,6 +30,13 @@ export type Beforehand = Readonly<{
     actor: string,
     named: Readonly<{ conversationId: string; messageId: string }>,
   ) => Promise<Original | undefined>;
+  /** What a link names; throws `not_found` for a made-up one, and `rate_limited`. */
+  invite: (
+    actor: string,
+    token: string,
+  ) => Promise<Readonly<{ conversationId: string; inviteId: string }>>;
+  /** Those of some people whom the actor does not add without asking: why is nobody's business. */
+  reluctant: (actor: string, userIds: readonly string[]) => Promise<readonly string[]>;
   /** Members that a group may have here. */
   sizeMax: number;
   /** Seq of the last fact of a conversation. */

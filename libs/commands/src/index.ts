@@ -11,6 +11,8 @@ export { banning, description, pace, permissions } from './group-commands.js';
 export * from './handled.js';
 export type { Accepted } from './held.js';
 export * from './inputs.js';
+export { Invites } from './invites.js';
+export { inviteToken, inviting, joining } from './joining-commands.js';
 export type { Marking } from './mark-rows.js';
 export * from './message-inputs.js';
 export { editing, forwarding, sending } from './message-commands.js';

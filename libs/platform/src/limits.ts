@@ -41,6 +41,13 @@ export const LIMITS = {
     fillS: 6,
     onStoreDown: 'open',
   },
+  'invite-joins': {
+    per: 'person',
+    protects: 'groups from who guesses links (abuse 92)',
+    burst: 10,
+    fillS: 60,
+    onStoreDown: 'closed',
+  },
   forwards: {
     per: 'person',
     protects: 'people from what goes round: so many conversations at once',

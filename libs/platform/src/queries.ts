@@ -105,6 +105,27 @@ export const QUERIES = {
     sort: { thread: 1 },
     limit: ANSWERS_MAX,
   }),
+  /** Links into a group, the newest first. */
+  invitesOf: (conversationId: string) => ({
+    view: 'invites',
+    filter: { conversationId },
+    sort: { position: -1 },
+    limit: 200,
+  }),
+  /** People at the door of a group. */
+  waitingIn: (conversationId: string) => ({
+    view: 'waiting',
+    filter: { conversationId },
+    sort: { userId: 1 },
+    limit: ANSWERS_MAX,
+  }),
+  /** Groups at whose doors a person is, the newest first. */
+  waitingOf: (userId: string) => ({
+    view: 'waiting',
+    filter: { userId },
+    sort: { position: -1 },
+    limit: ANSWERS_MAX,
+  }),
   /** A person's own marks that moved in a stretch of the log, newest first. */
   ownReceiptsMoved: (userId: string, { from, to }: Stretch, limit: number) => ({
     view: 'receipts',

@@ -16,6 +16,8 @@ export type Upcasters = Readonly<Record<string, Readonly<Record<number, Upcaster
 export const UPCASTERS: Upcasters = {
   // `asOf` came; a claim from before rests on nothing that could have been left.
   ClaimMade: { 1: (data) => data },
+  // Ways in and shared history came; who was added before has neither.
+  MembersAdded: { 1: (data) => data },
   // Moderators came; roles from before are what they were.
   RoleChanged: { 1: (data) => data },
   // Kinds, mentions, replies and content came; a message from before is a text without them.

@@ -1,6 +1,7 @@
 import { Command } from '../decider.js';
 import type { ConversationKind } from './events.js';
 import type { GroupCommand } from './group-commands.js';
+import type { JoiningCommand } from './joining-commands.js';
 import type { MessageCommand } from './message-commands.js';
 
 /** Begin a conversation; the caller becomes its owner (in a direct one, a member). */
@@ -13,6 +14,8 @@ export class StartConversation extends Command<
     members: readonly string[];
     /** Members at most, where it is not the most that there can be. */
     sizeMax?: number | undefined;
+    /** Those of them who are not added without being asked. */
+    reluctant?: readonly string[] | undefined;
   }
 > {
   readonly type = 'StartConversation';
@@ -20,7 +23,13 @@ export class StartConversation extends Command<
 /** Add people to a group, or admins to a broadcast. */
 export class AddMembers extends Command<
   'AddMembers',
-  { conversationId: string; members: readonly string[]; sizeMax?: number | undefined }
+  {
+    conversationId: string;
+    members: readonly string[];
+    sizeMax?: number | undefined;
+    /** Those of them who are not added without being asked. */
+    reluctant?: readonly string[] | undefined;
+  }
 > {
   readonly type = 'AddMembers';
 }
@@ -50,4 +59,5 @@ export type ConversationCommand =
   | LeaveConversation
   | RenameConversation
   | GroupCommand
+  | JoiningCommand
   | MessageCommand;

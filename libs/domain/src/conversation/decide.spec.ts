@@ -11,7 +11,8 @@ import {
 } from './commands.js';
 import { conversation } from './decide.js';
 import { SendMessage } from './message-commands.js';
-import { GROUP_MEMBERS_MAX, MEMBERS_PER_EVENT_MAX } from './group-rules.js';
+import { MEMBERS_PER_EVENT_MAX } from './group-rules.js';
+import { GROUP_MEMBERS_MAX } from './rules.js';
 import type { ConversationEvent, ConversationKind } from './events.js';
 import type { Role } from './roles.js';
 import { RECENT_MESSAGES_MAX, snapshots } from './evolve.js';

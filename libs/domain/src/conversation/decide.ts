@@ -4,11 +4,12 @@ import type { ConversationCommand } from './commands.js';
 import type { ConversationEvent } from './events.js';
 import { evolve, initial, snapshots, type Conversation } from './evolve.js';
 import { groupRules } from './group-rules.js';
+import { joiningRules } from './joining-rules.js';
 import { messageRules } from './message-rules.js';
 import { roleRules } from './role-rules.js';
 import type { Rule, Rules } from './rules.js';
 
-const RULES: Rules = { ...groupRules, ...roleRules, ...messageRules };
+const RULES: Rules = { ...groupRules, ...roleRules, ...joiningRules, ...messageRules };
 
 const decide = (
   command: ConversationCommand,

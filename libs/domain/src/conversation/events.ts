@@ -1,5 +1,6 @@
 import { event, open, optional, personal, stamp, type EventOf } from '../schema.js';
 import { groupEvents } from './group-events.js';
+import { joiningEvents } from './joining-events.js';
 import { messageEvents } from './message-events.js';
 
 /** What a conversation is: between two, among members, or from admins to an audience. */
@@ -14,6 +15,7 @@ export const conversationEvents = {
     name: optional(personal.text),
   }),
   ...groupEvents,
+  ...joiningEvents,
   ...messageEvents,
 } as const;
 

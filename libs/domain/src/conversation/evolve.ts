@@ -1,6 +1,15 @@
 import { freezeOutboxes, remember, type Outbox, type Outboxes } from '../outbox.js';
 import type { Snapshots } from '../decider.js';
 import type { ConversationEvent, ConversationKind } from './events.js';
+import {
+  cameIn,
+  closedJoining,
+  frozenJoining,
+  inviteMade,
+  thawedJoining,
+  type FrozenJoining,
+  type Joining,
+} from './joining.js';
 import { noPace, paced, setPace, type Pace } from './pace.js';
 import { givenOf, type Permissions, type Role } from './roles.js';
 
@@ -27,6 +36,7 @@ export type Conversation = {
   /** Until when people may not come back, in milliseconds; for ever is the greatest integer. */
   bans: Map<string, number>;
   pace: Pace;
+  joining: Joining;
   outboxes: Outboxes;
   /** Oldest first. */
   recent: RecentMessage[];
@@ -46,6 +56,7 @@ export const initial = (): Conversation => ({
   permissions: {},
   bans: new Map(),
   pace: noPace(),
+  joining: closedJoining(),
   outboxes: new Map(),
   recent: [],
   deleted: new Map(),
@@ -78,6 +89,8 @@ const ban = (
   { userId, until, at }: Readonly<{ userId: string; until?: string; at: string }>,
 ): void => {
   leave(state, userId);
+  state.joining.requests.delete(userId);
+  state.joining.invited.delete(userId);
   const now = Date.parse(at);
   for (const [banned, end] of state.bans) if (end <= now) state.bans.delete(banned);
   state.bans.set(userId, until === undefined ? FOR_EVER : Date.parse(until));
@@ -100,8 +113,30 @@ const FOLDS: Folds = {
     state.kind = kind;
     state.members.set(by, kind === 'direct' ? 'member' : 'owner');
   },
-  MembersAdded: (state, { members, role }) => {
+  MembersAdded: (state, { members, role, inviteId }) => {
     for (const userId of members) state.members.set(userId, role);
+    cameIn(state.joining, members, inviteId);
+  },
+  JoiningChanged: ({ joining }, { access, approval, history }) => {
+    joining.access = access ?? joining.access;
+    joining.approval = approval === undefined ? joining.approval : approval === 'yes';
+    joining.history = history ?? joining.history;
+  },
+  InviteCreated: ({ joining }, data) => inviteMade(joining, data),
+  InviteRevoked: ({ joining }, { inviteId }) => {
+    joining.invites.delete(inviteId);
+  },
+  JoinRequested: ({ joining }, { userId }) => {
+    joining.requests.add(userId);
+  },
+  JoinRequestEnded: ({ joining }, { userId }) => {
+    joining.requests.delete(userId);
+  },
+  MemberInvited: ({ joining }, { userId, by }) => {
+    joining.invited.set(userId, by);
+  },
+  InvitationEnded: ({ joining }, { userId }) => {
+    joining.invited.delete(userId);
   },
   MemberRemoved: gone,
   MemberLeft: gone,
@@ -153,9 +188,13 @@ export const evolve = (
   return state;
 };
 
-type Frozen = Omit<Conversation, 'members' | 'outboxes' | 'deleted' | 'pins' | 'bans' | 'pace'> & {
+type Frozen = Omit<
+  Conversation,
+  'members' | 'outboxes' | 'deleted' | 'pins' | 'bans' | 'pace' | 'joining'
+> & {
   bans: [string, number][];
   pace: Omit<Pace, 'last'> & { last: [string, number][] };
+  joining: FrozenJoining;
   pins: string[];
   deleted: [string, number][];
   members: [string, Role][];
@@ -163,7 +202,7 @@ type Frozen = Omit<Conversation, 'members' | 'outboxes' | 'deleted' | 'pins' | '
 };
 
 export const snapshots: Snapshots<Conversation> = {
-  version: 4,
+  version: 5,
   freeze: (state) => ({
     ...state,
     members: [...state.members],
@@ -171,12 +210,13 @@ export const snapshots: Snapshots<Conversation> = {
     deleted: [...state.deleted],
     pins: [...state.pins],
     bans: [...state.bans],
+    joining: frozenJoining(state.joining),
     pace: { ...state.pace, last: [...state.pace.last], times: [...state.pace.times] },
   }),
   thaw: (frozen) => {
     // A snapshot of this version was written by `freeze` above; others are never thawed.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    const { members, outboxes, deleted, pins, bans, pace, ...rest } = frozen as Frozen;
+    const { members, outboxes, deleted, pins, bans, pace, joining, ...rest } = frozen as Frozen;
     return {
       ...rest,
       members: new Map(members),
@@ -184,6 +224,7 @@ export const snapshots: Snapshots<Conversation> = {
       deleted: new Map(deleted),
       pins: new Set(pins),
       bans: new Map(bans),
+      joining: thawedJoining(joining),
       pace: { ...pace, last: new Map(pace.last) },
     };
   },

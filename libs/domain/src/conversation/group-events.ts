@@ -1,4 +1,5 @@
 import { event, open, optional, personal, stamp } from '../schema.js';
+import { WAYS_IN } from './joining-events.js';
 import { JOINING_ROLES, ROLES } from './roles.js';
 
 const role = open.choice(...ROLES);
@@ -10,12 +11,21 @@ export const LEFT_BEHIND = ['kept', 'closed'] as const;
 /** Who is in a conversation, who may do what, what it is called. */
 export const groupEvents = {
   /** At most `MEMBERS_PER_EVENT_MAX`, so that an event stays small whatever the group's size. */
-  MembersAdded: event({
-    ...stamp,
-    conversationId: open.uuid,
-    members: open.uuids,
-    role: open.choice(...JOINING_ROLES),
-  }),
+  MembersAdded: {
+    ...event({
+      ...stamp,
+      conversationId: open.uuid,
+      members: open.uuids,
+      role: open.choice(...JOINING_ROLES),
+      /** How they came, where nobody simply added them. */
+      via: optional(open.choice(...WAYS_IN)),
+      inviteId: optional(open.uuid),
+      invitedBy: optional(open.uuid),
+      /** They read what was said before; else only what comes after this. */
+      history: optional(open.choice('all')),
+    }),
+    version: 2,
+  },
   MemberRemoved: event({ ...stamp, conversationId: open.uuid, userId: open.uuid }),
   MemberLeft: event({ ...stamp, conversationId: open.uuid, userId: open.uuid }),
   RoleChanged: {

@@ -8,19 +8,20 @@ import type {
   StartConversation,
 } from './commands.js';
 import type { ConversationEvent } from './events.js';
+import type { Conversation } from './evolve.js';
+import { WAITING_MAX } from './joining-rules.js';
 import { mustBeAllowed, mustNotBeBanned } from './permissions.js';
 import { mustBeBelow } from './role-rules.js';
-import { roleOf, type Rule, type Rules } from './rules.js';
+import { mustFit, roleOf, type Rule, type Rules } from './rules.js';
 
 /** Members one MembersAdded carries: keeps an event near 8 KiB. */
 export const MEMBERS_PER_EVENT_MAX = 200;
-/** Members of one group: its state stays under 1 MiB. Larger audiences are broadcasts. */
-export const GROUP_MEMBERS_MAX = 5_000;
 
 const added = (
   { data, meta }: StartConversation | AddMembers,
   newcomers: readonly string[],
   role: 'admin' | 'member',
+  history?: 'all',
 ): ConversationEvent[] =>
   Array.from({ length: Math.ceil(newcomers.length / MEMBERS_PER_EVENT_MAX) }, (_, page) => ({
     type: 'MembersAdded',
@@ -29,12 +30,30 @@ const added = (
       conversationId: data.conversationId,
       members: newcomers.slice(page * MEMBERS_PER_EVENT_MAX, (page + 1) * MEMBERS_PER_EVENT_MAX),
       role,
+      ...(history === undefined ? {} : { history }),
     },
   }));
 
-const mustFit = (count: number, sizeMax = GROUP_MEMBERS_MAX): void => {
-  const most = Math.min(sizeMax, GROUP_MEMBERS_MAX);
-  if (count > most) reject('conversation_full', `A group holds at most ${most} members.`);
+/** Those who are not added without being asked are asked. */
+const invited = (
+  { data, meta }: StartConversation | AddMembers,
+  state: Conversation,
+  people: readonly string[],
+): ConversationEvent[] =>
+  people
+    .filter((userId) => !state.joining.invited.has(userId))
+    .map((userId) => ({
+      type: 'MemberInvited',
+      data: { ...stampOf(meta), conversationId: data.conversationId, userId },
+    }));
+
+/** Those who come at once, and those who are asked first. */
+const sorted = (people: readonly string[], reluctant: readonly string[] = []) => {
+  const shy = new Set(reluctant);
+  return {
+    asked: people.filter((userId) => shy.has(userId)),
+    coming: people.filter((userId) => !shy.has(userId)),
+  };
 };
 
 const start: Rule<StartConversation> = (command, state) => {
@@ -49,12 +68,14 @@ const start: Rule<StartConversation> = (command, state) => {
   const isOfOne = others.length === 0 && data.members.length > 0;
   if (data.kind === 'direct' && others.length !== 1 && !isOfOne)
     reject('invalid', 'A direct conversation is with exactly one person.');
-  mustFit(others.length + 1, data.sizeMax);
+  const { asked, coming } = sorted(others, data.reluctant);
+  mustFit(coming.length + 1, data.sizeMax);
   const { conversationId, kind, name } = data;
   const started = { ...stampOf(meta), conversationId, kind, ...(name ? { name } : {}) };
   return [
     { type: 'ConversationStarted', data: started },
-    ...added(command, others, kind === 'broadcast' ? 'admin' : 'member'),
+    ...added(command, coming, kind === 'broadcast' ? 'admin' : 'member'),
+    ...invited(command, state, asked),
   ];
 };
 
@@ -64,8 +85,13 @@ const add: Rule<AddMembers> = (command, state) => {
   const newcomers = [...new Set(data.members)].filter((user) => !state.members.has(user));
   if (newcomers.length === 0) reject('already_a_member', 'Everybody named is in already.');
   mustNotBeBanned(state, newcomers, meta.at);
-  mustFit(state.members.size + newcomers.length, data.sizeMax);
-  return added(command, newcomers, state.kind === 'broadcast' ? 'admin' : 'member');
+  const { asked, coming } = sorted(newcomers, data.reluctant);
+  mustFit(state.members.size + coming.length, data.sizeMax);
+  if (state.joining.requests.size + state.joining.invited.size + asked.length > WAITING_MAX)
+    reject('too_large', `At most ${WAITING_MAX} people wait at a group's door.`);
+  const role = state.kind === 'broadcast' ? 'admin' : 'member';
+  const history = state.joining.history === 'all' ? ('all' as const) : undefined;
+  return [...added(command, coming, role, history), ...invited(command, state, asked)];
 };
 
 const remove: Rule<RemoveMember> = ({ data, meta }, state) => {

@@ -20,3 +20,12 @@ export type Rules<Type extends ConversationCommand['type'] = ConversationCommand
 export const roleOf = (state: Conversation, userId: string): Role =>
   state.members.get(userId) ??
   reject('not_found', 'There is no such conversation, or you are not in it.');
+
+/** Members of one group: its state stays under 1 MiB. Larger audiences are broadcasts. */
+export const GROUP_MEMBERS_MAX = 5_000;
+
+/** Refuses (`conversation_full`) more members than there may be here, or anywhere. */
+export const mustFit = (count: number, sizeMax = GROUP_MEMBERS_MAX): void => {
+  const most = Math.min(sizeMax, GROUP_MEMBERS_MAX);
+  if (count > most) reject('conversation_full', `A group holds at most ${most} members.`);
+};

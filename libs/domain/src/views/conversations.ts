@@ -32,6 +32,9 @@ export type ConversationView = Readonly<{
   image?: string;
   /** What an owner has changed of who may do what. */
   permissions?: Partial<Permissions>;
+  access?: 'public' | 'private';
+  approval?: boolean;
+  history?: 'joined' | 'all';
   slowModeS?: number;
   perMinute?: number;
   /** Set once it was deleted; nobody is in it any more. */
@@ -82,6 +85,11 @@ const CHANGES: Readonly<{ [Type in ConversationEvent['type']]?: Change<Type> }> 
   }),
   PermissionsChanged: ({ permissions }, data) => ({
     permissions: { ...permissions, ...givenOf(data) },
+  }),
+  JoiningChanged: (_, { access, approval, history: shared }) => ({
+    ...(access === undefined ? {} : { access }),
+    ...(approval === undefined ? {} : { approval: approval === 'yes' }),
+    ...(shared === undefined ? {} : { history: shared }),
   }),
   PaceChanged: (_, { slowModeS, perMinute }) => ({
     ...(slowModeS === undefined ? {} : { slowModeS }),

@@ -3,8 +3,14 @@ import type { Recorded } from '../decider.js';
 import type { HeardEvent } from '../facts.js';
 import type { Projection } from '../projection.js';
 
-/** A stay in a conversation, as log positions, both inclusive; open while it lasts. */
-export type Interval = Readonly<{ from: number; to?: number }>;
+/**
+ * What one may read of a conversation, as log positions, both inclusive; open while one is in it.
+ * `since`: where the stay began, if what was said before may be read too.
+ */
+export type Interval = Readonly<{ from: number; to?: number; since?: number }>;
+
+/** Where a stay began: what was said before is not news. */
+export const beginOf = ({ from, since }: Interval): number => since ?? from;
 
 /** One person's place in one conversation; id `<conversation>:<user>`. */
 export type MemberView = Readonly<{
@@ -46,6 +52,19 @@ const usersOf = (event: Recorded<HeardEvent>): readonly string[] => {
   }
 };
 
+/** Who reads all of it needs no earlier stay. */
+const lengthened = (
+  before: readonly Interval[],
+  { type, data, position }: Recorded<HeardEvent>,
+): readonly Interval[] =>
+  type === 'MembersAdded' && data.history === 'all'
+    ? [{ from: 0, since: position }]
+    : [...before, { from: position }];
+
+/** Who brought them in: whoever invited them, where they came by an invitation. */
+const whoAdded = ({ type, data }: Recorded<HeardEvent>): string =>
+  (type === 'MembersAdded' ? data.invitedBy : undefined) ?? data.by;
+
 const joined = (
   before: MemberView | undefined,
   event: Recorded<HeardEvent>,
@@ -58,9 +77,9 @@ const joined = (
     conversationId: event.data.conversationId,
     userId,
     ...(role === undefined ? {} : { role }),
-    addedBy: event.data.by,
+    addedBy: whoAdded(event),
     joinedAt: event.data.at,
-    intervals: stays ? intervals : [...intervals, { from: event.position }],
+    intervals: stays ? intervals : lengthened(intervals, event),
   };
 };
 

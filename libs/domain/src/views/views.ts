@@ -2,6 +2,7 @@ import { conversations } from './conversations.js';
 import { copies } from './copies.js';
 import { hidden } from './hidden.js';
 import { history } from './history.js';
+import { invites, waiting } from './joining.js';
 import { members } from './members.js';
 import { arrangements, saved } from './own.js';
 import { mentions } from './mentions.js';
@@ -19,6 +20,8 @@ export const VIEWS = {
   history,
   conversations,
   members,
+  invites,
+  waiting,
   messages,
   copies,
   mentions,
