@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { VIEWS } from '#domain';
 import { EventStoreDb, type EventStore, type NewEvent } from '#platform';
 import { startPlatform, until, type Platform } from '#testing';
 import { builtPath } from '../../tools/start/programs.js';
@@ -12,7 +13,12 @@ const LAG_MS_MAX = 1_000;
 /** Events of a conversation before the poison: its beginning, its members, a message. */
 const BEFORE = 3;
 /** Readers of a conversation's facts: the views of them, and live delivery. */
-const READERS = ['conversations', 'history', 'members', 'messages', 'realtime', 'receipts'];
+const READERS = [
+  ...Object.values(VIEWS).flatMap(({ name, streams }) =>
+    streams.some((prefix) => prefix === 'conversation-') ? [name] : [],
+  ),
+  'realtime',
+].toSorted();
 
 const parked = z.array(
   z.object({

@@ -206,7 +206,10 @@ describe('a parked stream', () => {
     const { folded, realtime } = await replay({ ...newer, operations }, stream, onProgress);
     expect(realtime).toBe(true);
     expect(await parkedOf({ ...newer, operations })).toEqual([]);
-    expect(Object.values(folded).every((count) => count > 0)).toBe(true);
+    // Not every conversation has links, threads or people at its door; the digests are of all views.
+    for (const view of ['conversations', 'history', 'members', 'receipts'])
+      expect(folded[view]).toBeGreaterThan(0);
+    expect(Object.keys(folded).length).toBeGreaterThan(8);
     const mended = await digestsOf(stores);
     expect(await ports.writer.parked('receipts')).toEqual([]);
     await emptied(stores);

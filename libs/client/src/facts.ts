@@ -69,7 +69,7 @@ export type FactData = {
   }>;
   'invite.revoked': Readonly<{ inviteId: string }>;
   'join.requested': Readonly<{ userId: string; inviteId?: string }>;
-  'join.ended': Readonly<{ userId: string; outcome: 'refused' | 'withdrawn' }>;
+  'join.request.ended': Readonly<{ userId: string; outcome: 'refused' | 'withdrawn' }>;
   'member.invited': Readonly<{ userId: string }>;
   'invitation.ended': Readonly<{ userId: string; outcome: 'declined' | 'withdrawn' }>;
   'member.removed': Readonly<{ userId: string }>;
@@ -126,7 +126,7 @@ export const FACT_TYPES = [
   'invite.created',
   'invite.revoked',
   'join.requested',
-  'join.ended',
+  'join.request.ended',
   'member.invited',
   'invitation.ended',
   'member.removed',

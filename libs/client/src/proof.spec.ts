@@ -50,6 +50,22 @@ const HISTORY: readonly ConversationEvent[] = [
   { type: 'MemberLeft', data: { ...stamp(), userId: BEN } },
   { type: 'MessageEdited', data: { ...stamp(), messageId: ADA, messageSeq: 2, text: 'Grün' } },
   { type: 'MessageDeleted', data: { ...stamp(), messageId: ADA, messageSeq: 2 } },
+  { type: 'MessagePinned', data: { ...stamp(), messageId: ADA, messageSeq: 2 } },
+  { type: 'MessageUnpinned', data: { ...stamp(), messageId: ADA, messageSeq: 2 } },
+  { type: 'ConversationDescribed', data: { ...stamp(), description: 'Dès 8 h', image: '' } },
+  { type: 'PermissionsChanged', data: { ...stamp(), send: 'admin' } },
+  { type: 'PaceChanged', data: { ...stamp(), slowModeS: 5 } },
+  { type: 'MemberBanned', data: { ...stamp(), userId: ADA, wasIn: 'no' } },
+  { type: 'MemberUnbanned', data: { ...stamp(), userId: ADA } },
+  { type: 'JoiningChanged', data: { ...stamp(), access: 'public' } },
+  { type: 'InviteCreated', data: { ...stamp(), inviteId: ADA, approval: 'no' } },
+  { type: 'InviteRevoked', data: { ...stamp(), inviteId: ADA } },
+  { type: 'JoinRequested', data: { ...stamp(), userId: ADA } },
+  { type: 'JoinRequestEnded', data: { ...stamp(), userId: ADA, outcome: 'refused' } },
+  { type: 'MemberInvited', data: { ...stamp(), userId: ADA } },
+  { type: 'InvitationEnded', data: { ...stamp(), userId: ADA, outcome: 'declined' } },
+  { type: 'ConversationDeleted', data: { ...stamp(), history: 'kept' } },
+  { type: 'MembersDismissed', data: { ...stamp(), members: [ADA], history: 'kept' } },
 ];
 
 const envelope = () => ({ id: randomUUID(), correlationId: 'c', causationId: 'c' });

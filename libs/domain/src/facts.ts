@@ -40,7 +40,7 @@ export const FACT_TYPES = {
   InviteCreated: 'invite.created',
   InviteRevoked: 'invite.revoked',
   JoinRequested: 'join.requested',
-  JoinRequestEnded: 'join.ended',
+  JoinRequestEnded: 'join.request.ended',
   MemberInvited: 'member.invited',
   InvitationEnded: 'invitation.ended',
   ConversationRenamed: 'conversation.renamed',

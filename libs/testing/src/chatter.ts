@@ -98,6 +98,8 @@ class Chatter {
       () => this.#edit(room),
       () => this.#delete(room),
       () => this.#react(room),
+      () => this.#invite(room),
+      () => this.#request(room),
     ]);
     return act() ?? this.#say(room);
   }
@@ -180,6 +182,19 @@ class Chatter {
     if (marks.length === 0) return undefined;
     const { at } = this.#stamp(room.owner);
     return { stream: receiptStreamOf(room.id), event: { type: 'MarksMoved', data: { at, marks } } };
+  }
+
+  #invite(room: Room): Said {
+    const inviteId = this.#id(`invite:${this.count}`);
+    const data = { ...this.#stamp(room.owner), conversationId: room.id, inviteId };
+    return this.#in(room, { type: 'InviteCreated', data: { ...data, approval: 'no' } });
+  }
+
+  #request(room: Room): Said | undefined {
+    const userId = this.#pick(this.#everyone);
+    if (room.members.has(userId)) return undefined;
+    const data = { ...this.#stamp(userId), conversationId: room.id, userId };
+    return this.#in(room, { type: 'JoinRequested', data });
   }
 
   /** A tick of reactions; some are taken away, and some are to what was deleted meanwhile. */
